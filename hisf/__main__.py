@@ -1,0 +1,5 @@
+"""``python -m hisf``."""
+
+from hisf.cli import main
+
+main()

@@ -1,0 +1,90 @@
+"""The command line: one module per command, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from hisf import __version__
+from hisf.errors import HisfError, InputError
+
+COMMANDS = {
+    "run": "Find sources as a parameter file says.",
+    "check": "Say what is wrong with a parameter file.",
+    "params": "List and explain parameters.",
+    "template": "Print a commented parameter file.",
+    "plugins": "List the active plugins, stage by stage.",
+}
+INTERRUPTED = 130
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"hisf.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hisf")
+def cli() -> None:
+    """Find HI sources in radio data cubes.
+
+    hisf takes the parameter files of SoFiA 2 and gives the same catalogues; every stage is a plugin.
+
+    \b
+    hisf run my.par                     run
+    hisf run my.par scfind.threshold=4  change a setting
+    hisf params linker                  what the linker's parameters mean
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with an exit code: SoFiA's, or 130 when interrupted (spec sofia2 §5)."""
+    sys.exit(_guarded())
+
+
+def _guarded() -> int:
+    try:
+        cli.main(prog_name="hisf", standalone_mode=False)
+    except HisfError as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.UsageError as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        return _fail(f"{error.format_message()}{hint}", InputError.exit_code)
+    except click.ClickException as error:
+        return _fail(error.format_message(), InputError.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("Interrupted; no file was left half-written.", INTERRUPTED)
+    except MemoryError:
+        return _fail("Out of memory; cut the cube with input.region, or free some memory.", 3)
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - so that closing it fails silently
+        return 1
+    except Exception as error:  # noqa: BLE001 - the user gets a sentence, never a traceback
+        if os.environ.get("HISF_TRACEBACK"):
+            raise
+        kind = type(error).__name__
+        return _fail(f"Internal error, {kind}: {error}. This is a bug; HISF_TRACEBACK=1 shows where it happened.", 1)
+    return 0
+
+
+def _fail(sentence: str, code: int) -> int:
+    click.echo(f"ERROR: {sentence}", err=True)
+    return code

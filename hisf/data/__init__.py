@@ -1,0 +1,1 @@
+"""What travels through the pipeline: boxes, tiles, cubes, sources, catalogues."""

@@ -1,0 +1,96 @@
+"""Voxels of a FITS file, mapped rather than loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from hisf.data.box import Box, Shape
+from hisf.data.header import axis_sizes, number
+from hisf.errors import FileAccessError, InputError
+
+DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+
+class Scaling:
+    """BSCALE, BZERO and BLANK of a header, applied to what is read (spec sofia2 §2.1).
+
+    Float data are multiplied, then added to; integer data become float32 values ``BZERO + BSCALE·v``, evaluated in
+    double. A missing keyword counts as its FITS default.
+    """
+
+    def __init__(self, header: fits.Header, integer: bool) -> None:
+        scale, zero = number(header, "BSCALE"), number(header, "BZERO")
+        self.scale = 1.0 if scale is None else scale
+        self.zero = 0.0 if zero is None else zero
+        blank = number(header, "BLANK") if integer else None
+        self.blank = None if blank is None else int(blank)
+        self.integer = integer
+
+    @property
+    def trivial(self) -> bool:
+        """Whether the values stand in the file as they are."""
+        return self.scale == 1.0 and self.zero == 0.0
+
+    def apply(self, stored: np.ndarray) -> np.ndarray:
+        """Return physical values in native byte order, a new array."""
+        if self.integer:
+            values = (self.zero + self.scale * stored.astype(np.float64)).astype(np.float32)
+            if self.blank is not None:
+                values[stored == self.blank] = np.nan
+            return values
+        values = stored.astype(stored.dtype.newbyteorder("="))
+        if not self.trivial:
+            values *= values.dtype.type(self.scale)
+            values += values.dtype.type(self.zero)
+        return values
+
+
+class FitsVoxels:
+    """The primary array of a FITS file as a (z, y, x) cube, memory-mapped: opening costs nothing, whatever its size.
+
+    Parameters
+    ----------
+    path : Path
+    header : `~astropy.io.fits.Header`
+        The header as it stands in the file.
+    offset : int
+        Byte at which the data begin.
+
+    Raises
+    ------
+    FileAccessError
+        The file is shorter than its header says.
+    InputError
+        BITPIX or the axes are not those of an image.
+    """
+
+    def __init__(self, path: Path, header: fits.Header, offset: int) -> None:
+        sizes = axis_sizes(header, str(path))
+        bitpix = number(header, "BITPIX")
+        if bitpix is None or bitpix not in DTYPES:
+            raise InputError(f"{path}: BITPIX is {header.get('BITPIX')!r}; 8, 16, 32, 64, -32 or -64 is needed.")
+        stored = np.dtype(DTYPES[int(bitpix)])
+        self.integer = stored.kind in "iu"
+        self.scaling = Scaling(header, self.integer)
+        length, present = stored.itemsize * int(np.prod(sizes, dtype=object)), path.stat().st_size - offset
+        if present < length:
+            raise FileAccessError(
+                f"{path} is truncated: its header promises {length} bytes of data, the file holds {max(present, 0)}."
+            )
+        # axes 3 and 4: one of them has length 1, so both orders are the same bytes
+        depth = int(np.prod(sizes[2:])) if len(sizes) > 2 else 1
+        self.shape: Shape = (depth, sizes[1] if len(sizes) > 1 else 1, sizes[0])
+        self.mapped = np.memmap(path, dtype=stored, mode="r", offset=offset, shape=self.shape)
+        self.dtype = np.dtype(np.float32) if self.integer else stored.newbyteorder("=")
+
+    def read(self, box: Box) -> np.ndarray:
+        """Return the physical values of ``box``, a new array in native byte order."""
+        return self.scaling.apply(self.mapped[box.slices])
+
+    def read_stored(self, box: Box) -> np.ndarray:
+        """Return the values of ``box`` as they stand in the file (for integer masks), native byte order."""
+        stored = self.mapped[box.slices]
+        return stored.astype(stored.dtype.newbyteorder("="))

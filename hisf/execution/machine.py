@@ -1,0 +1,58 @@
+"""What the machine offers: processors and memory, with the limits of a container respected."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.6  # of the available memory
+
+
+def set_threads(wanted: int) -> None:
+    """Set the number of threads of the compiled kernels (spec sofia2 §1.4).
+
+    Parameters
+    ----------
+    wanted : int
+        0 or less leaves it to ``OMP_NUM_THREADS``, else to the number of processors; more than those is cut down.
+    """
+    import numba
+
+    if wanted <= 0:
+        given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        wanted = int(given) if given.isdigit() and int(given) > 0 else numba.config.NUMBA_NUM_THREADS
+    numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
+
+
+def usable_memory() -> int:
+    """Return the bytes that a run may use: 60 % of what is available to this process."""
+    return int(SHARE * min(_available(), _container_limit()))
+
+
+def _available() -> float:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (OSError, ValueError):
+        return 4.0 * 2**30
+
+
+def _container_limit() -> float:
+    """Return what the control group of this process has left, infinite without a limit."""
+    for limit_file, usage_file in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            return max(0.0, float(Path(limit_file).read_text()) - float(Path(usage_file).read_text()))
+        except (OSError, ValueError):
+            continue
+    return float("inf")

@@ -1,0 +1,89 @@
+"""Memory of a run: what is held, what stays in the file, how deep a slab may be."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from hisf.data.box import Box, Shape, slabs
+from hisf.data.voxels import ArrayVoxels, Voxels
+
+
+class FilteredVoxels:
+    """A cube seen through a function that transforms any box by itself; nothing is stored.
+
+    Parameters
+    ----------
+    voxels : Voxels
+    transform : callable
+        ``transform(data, box) -> data`` of the same shape and dtype; ``data`` may be changed in place.
+    """
+
+    def __init__(self, voxels: Voxels, transform: Callable[[np.ndarray, Box], np.ndarray]) -> None:
+        self._voxels = voxels
+        self._transform = transform
+        self.shape = voxels.shape
+        self.dtype = voxels.dtype
+
+    def read(self, box: Box) -> np.ndarray:
+        """Return the transformed voxels of ``box``, a new array."""
+        return self._transform(np.array(self._voxels.read(box)), box)
+
+
+class Workspace:
+    """Decides what lies in memory, what in scratch files and what is read again.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes that arrays of the size of the cube may take together.
+    slab_bytes : int
+        Bytes of one slab where the cube is not held in memory.
+    scratch : Path, optional
+        Folder for scratch files; the system's temporary folder otherwise.
+    """
+
+    def __init__(self, limit: int, slab_bytes: int = 1 << 26, scratch: Path | None = None) -> None:
+        self._left = limit
+        self._slab_bytes = slab_bytes
+        self._scratch = scratch
+
+    def slabs(self, voxels: Voxels) -> Iterator[Box]:
+        """Cut a cube into slabs of whole channels, from the last channel down.
+
+        A cube that lies in memory is one slab; slabs of another cube are as deep as `slab_bytes` allows.
+        """
+        nz, ny, nx = voxels.shape
+        channels = nz if isinstance(voxels, ArrayVoxels) else self._slab_bytes // (ny * nx * voxels.dtype.itemsize)
+        return slabs(voxels.shape, max(1, channels))
+
+    def allocate(self, shape: Shape, dtype: np.dtype) -> np.ndarray:
+        """Return an array of ``shape``, filled with zeros: in memory where there is room, else in a scratch file."""
+        size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+        if size <= self._left:
+            self._left -= size
+            return np.zeros(shape, dtype)
+        with tempfile.TemporaryFile(prefix="hisf-", dir=self._scratch) as file:
+            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)  # the mapping outlives the file's name
+
+    def hold(self, voxels: Voxels) -> Voxels:
+        """Load a cube into memory where there is room; otherwise return it as it is, to be read again and again."""
+        size = int(np.prod(voxels.shape, dtype=object)) * voxels.dtype.itemsize
+        if isinstance(voxels, ArrayVoxels) or size > self._left:
+            return voxels
+        self._left -= size
+        array = np.empty(voxels.shape, voxels.dtype)
+        for box in self.slabs(voxels):
+            array[box.slices] = voxels.read(box)
+        return ArrayVoxels(array)
+
+    def transform(self, voxels: Voxels, transform: Callable[[np.ndarray, Box], np.ndarray]) -> Voxels:
+        """Return the cube seen through ``transform``; a cube that `hold` loaded is changed in place."""
+        if not isinstance(voxels, ArrayVoxels):
+            return FilteredVoxels(voxels, transform)
+        for box in slabs(voxels.shape, max(1, self._slab_bytes // voxels.array[0].nbytes)):
+            voxels.array[box.slices] = transform(voxels.array[box.slices], box)
+        return voxels

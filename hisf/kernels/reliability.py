@@ -1,0 +1,203 @@
+"""Densities of positive and negative objects in parameter space and the reliability they give (spec sofia2 §3.9)."""
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["covariance", "density", "find_scale", "reliability_of"]
+
+FloatArray = NDArray[np.float64]
+
+# beyond this exponent exp() is exactly 0 in float64, so leaving it out changes no bit of a sum
+_UNDERFLOW = 746.0
+
+# spec sofia2 §3.9: (upper limit of M in units of the tolerance, growth of the scale)
+_STEPS = ((10.0, 0.04), (30.0, 0.10), (50.0, 0.20))
+_LAST_STEP = 0.02
+
+
+def _checked_points(points: ArrayLike) -> FloatArray:
+    array = np.ascontiguousarray(points, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"points must have shape (n, d), found {array.shape}")
+    return array
+
+
+def covariance(points: ArrayLike) -> FloatArray:
+    """Covariance of points, normalised by their number.
+
+    Parameters
+    ----------
+    points : array of float64, shape (n, d)
+        One row per (negative) object, one column per parameter. NaN propagates. Not modified.
+
+    Returns
+    -------
+    ndarray of float64, shape (d, d)
+        Sum of the products of the deviations from the mean, divided by n (not n - 1).
+
+    Raises
+    ------
+    ValueError
+        If there are no points, or they are not a 2-D array.
+
+    Notes
+    -----
+    Memory: one copy of the points. Source: spec sofia2 §3.9 and trap 26.
+    """
+    array = _checked_points(points)
+    if len(array) == 0:
+        raise ValueError("the covariance of no points is not defined")
+    deviation = array - array.mean(axis=0)
+    return deviation.T @ deviation / len(array)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _density(at: FloatArray, points: FloatArray, inverse: FloatArray) -> FloatArray:
+    n, d = points.shape
+    result = np.empty(len(at))
+    for i in prange(len(at)):  # every sum runs in the order of the points, whatever the number of threads
+        delta = np.empty(d)
+        total = 0.0
+        for j in range(n):
+            half = 0.0
+            for a in range(d):
+                delta[a] = at[i, a] - points[j, a]
+                half += 0.5 * inverse[a, a] * delta[a] * delta[a]
+                for b in range(a):
+                    half += 0.5 * (inverse[a, b] + inverse[b, a]) * delta[a] * delta[b]
+            if not half > _UNDERFLOW:  # NaN passes on
+                total += np.exp(-half)
+        result[i] = total
+    return result
+
+
+def density(at: ArrayLike, points: ArrayLike, inverse_covariance: ArrayLike) -> FloatArray:
+    """Sum of Gaussian kernels of amplitude 1 over points.
+
+    Parameters
+    ----------
+    at : array of float64, shape (m, d)
+        Where to evaluate; a position that is itself among the points counts itself with 1.
+    points : array of float64, shape (n, d)
+        Centres of the kernels.
+    inverse_covariance : array of float64, shape (d, d)
+        Inverse of the kernel's covariance C, scale included.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        Sum over v of ``exp(-1/2 (u - v)^T C^-1 (u - v))`` for each u. NaN in a coordinate gives NaN.
+
+    Raises
+    ------
+    ValueError
+        If the number of parameters differs between the arguments.
+
+    Notes
+    -----
+    No argument is modified. Parallel over `at`; the result does not depend on the number of threads. Memory: the
+    result. Time: m times n. Source: spec sofia2 §3.9.
+    """
+    u, v = _checked_points(at), _checked_points(points)
+    inverse = np.ascontiguousarray(inverse_covariance, dtype=np.float64)
+    d = v.shape[1]
+    if u.shape[1] != d or inverse.shape != (d, d):
+        raise ValueError(f"numbers of parameters differ: at {u.shape}, points {v.shape}, covariance {inverse.shape}")
+    return _density(u, v, inverse)
+
+
+def reliability_of(positive_density: ArrayLike, negative_density: ArrayLike) -> FloatArray:
+    """Reliability from the densities of positive and negative objects.
+
+    Parameters
+    ----------
+    positive_density, negative_density : array of float64, shape (m,)
+        Densities P and N at the objects. NaN gives 0. Not modified.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        (P - N)/P where P > N, else 0.
+
+    Notes
+    -----
+    Memory: the result. Source: spec sofia2 §3.9.
+    """
+    positive = np.asarray(positive_density, dtype=np.float64)
+    negative = np.asarray(negative_density, dtype=np.float64)
+    result = np.zeros(np.broadcast_shapes(positive.shape, negative.shape))
+    return np.divide(positive - negative, positive, out=result, where=positive > negative)
+
+
+def _growth(median: float, tolerance: float) -> float:
+    """How far the scale moves on after `median` was found; a NaN counts as large."""
+    return next((step for limit, step in _STEPS if median < limit * tolerance), _LAST_STEP)
+
+
+def find_scale(
+    points_pos: ArrayLike,
+    points_neg: ArrayLike,
+    covariance: ArrayLike,
+    start: float = 0.1,
+    tolerance: float = 0.05,
+    iterations: int = 30,
+) -> tuple[float, bool, list[float]]:
+    """Find the scale of the kernel at which negative objects see as many positive as negative ones.
+
+    With the covariance multiplied by s², ``S = (P - N)/sqrt(P + N)`` is taken at every negative object and M is the
+    absolute value of its median (the mean of the middle two for an even number). The search ends at the first s with
+    M <= `tolerance` =: t. Otherwise s grows by 0.04 if M < 10 t, by 0.10 if M < 30 t, by 0.20 if M < 50 t, by 0.02
+    above.
+
+    Parameters
+    ----------
+    points_pos, points_neg : array of float64, shape (n, d)
+        Positive and negative objects. Not modified.
+    covariance : array of float64, shape (d, d)
+        Covariance of the negative objects, not scaled.
+    start : float
+        First scale.
+    tolerance : float
+        Largest M that counts as converged.
+    iterations : int
+        Largest number of scales that are evaluated.
+
+    Returns
+    -------
+    scale : float
+        The last scale that was evaluated; of no use if not converged.
+    converged : bool
+        Whether M fell to the tolerance.
+    medians : list of float
+        M at each scale evaluated.
+
+    Raises
+    ------
+    ValueError
+        If there are no negative objects or `iterations` is below 1.
+    numpy.linalg.LinAlgError
+        If the covariance is singular.
+
+    Notes
+    -----
+    Memory: a few values per negative object. Time: iterations × negatives × all objects. Source: spec sofia2 §3.9
+    (automatic kernel).
+    """
+    positive, negative = _checked_points(points_pos), _checked_points(points_neg)
+    matrix = np.asarray(covariance, dtype=np.float64)
+    if len(negative) == 0:
+        raise ValueError("an automatic kernel needs negative objects, found none")
+    if iterations < 1:
+        raise ValueError(f"at least one iteration is needed, found {iterations}")
+    scale = start
+    medians: list[float] = []
+    while True:
+        inverse = np.linalg.inv(matrix * (scale * scale))
+        p = density(negative, positive, inverse)
+        n = density(negative, negative, inverse)
+        medians.append(float(abs(np.median((p - n) / np.sqrt(p + n)))))
+        converged = medians[-1] <= tolerance
+        if converged or len(medians) >= iterations:
+            return float(scale), converged, medians
+        scale += _growth(medians[-1], tolerance)

@@ -1,0 +1,178 @@
+"""The pipeline, top to bottom as the data flow (design §1).
+
+par file → Settings → Cube → precondition → finders → link → reliability → dilate → measure → products
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hisf.data.catalogue import Catalogue
+from hisf.data.cube import Cube
+from hisf.data.source import SourceList
+from hisf.data.voxels import Voxels
+from hisf.errors import InputError, NothingFoundError
+from hisf.execution.machine import set_threads, usable_memory
+from hisf.execution.progress import Progress
+from hisf.execution.statistics import Survey, survey
+from hisf.execution.workspace import Workspace
+from hisf.plugins import PluginManager
+from hisf.settings import Settings, validate
+from hisf.stages.finders.choose import chosen_finders
+from hisf.stages.finders.run import run_finders
+from hisf.stages.input.opening import open_inputs
+from hisf.stages.measure.catalogue import make_catalogue
+from hisf.stages.precondition.chain import active_steps, precondition, reload
+from hisf.stages.products.contract import Moment, Result
+from hisf.stages.products.names import product_base
+from hisf.stages.products.writing import check_places, wanted_products, write_products
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Report:
+    """What is to be told about a run besides its products.
+
+    Attributes
+    ----------
+    base : Path
+        Folder and base name of the products.
+    shape : tuple of int
+        (z, y, x) of the searched cube.
+    finders : list of str
+    rms : float
+        Global noise of the searched cube.
+    detected, linked, kept : int
+        Voxels found, sources linked, sources in the catalogue.
+    products : list of Path
+    timings : list of dict
+    """
+
+    base: Path = Path()
+    shape: tuple[int, int, int] = (0, 0, 0)
+    finders: list[str] = field(default_factory=list)
+    rms: float = float("nan")
+    detected: int = 0
+    linked: int = 0
+    kept: int = 0
+    products: list[Path] = field(default_factory=list)
+    timings: list[dict[str, object]] = field(default_factory=list)
+
+
+def run(settings: Settings, manager: PluginManager, report: Report | None = None) -> Catalogue:
+    """Run the pipeline.
+
+    Parameters
+    ----------
+    settings : Settings
+        With the parameters of all plugins.
+    manager : PluginManager
+    report : Report, optional
+        Filled in as the run goes on, so that it tells the truth even when the run fails.
+
+    Returns
+    -------
+    Catalogue
+        Every source; the products have been written by then.
+
+    Raises
+    ------
+    HisfError
+        With the exit code of its class: 5 files, 7 settings and input, 8 nothing found (spec sofia2 §5).
+    """
+    report = report if report is not None else Report()
+    validate(settings)
+    finder_names = chosen_finders(settings)
+    report.finders = finder_names
+    finder_classes = [manager.choose("finders", name, "pipeline.finder") for name in finder_names]
+    linker_class = manager.choose("link", settings["linker.method"], "linker.method")
+    reliability_class = manager.choose("reliability", settings["reliability.method"], "reliability.method")
+    dilation_class = manager.choose("dilate", settings["dilation.method"], "dilation.method")
+    products = wanted_products([i.cls for i in manager.implementations("products")], settings)
+
+    set_threads(settings["pipeline.threads"])
+    progress = Progress(manager)
+    report.timings = progress.timings
+    workspace = Workspace(usable_memory())
+
+    base = report.base = product_base(settings)
+    check_places(products, base, settings["output.overwrite"])
+    cube = open_inputs(manager, settings)
+    report.shape = cube.shape
+    _describe(cube, settings)
+
+    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
+    searched = precondition(cube, steps, workspace, progress)
+    result = Result(settings, cube, searched=searched, measured=reload(cube, searched, steps), steps=tuple(steps))
+    report.products += write_products(products, Moment.PRECONDITIONED, result, base)
+    noise = _measure_cube(searched, workspace, progress, cube)
+    report.rms = noise.rms
+
+    finders = [cls(settings, cube) for cls in finder_classes]
+    mask = run_finders(finders, searched, settings["pipeline.scoreThreshold"], workspace, progress)
+    report.detected = len(mask.voxels())
+    result = result.with_(mask=mask)
+    report.products += write_products(products, Moment.FOUND, result, base)
+    if not settings["linker.enable"]:
+        raise NothingFoundError("linker.enable is false, so no sources are made of the detected voxels.")
+
+    size = int(np.prod(cube.shape))
+    with progress.stage("link", size) as advance:
+        blanks = noise.finite < size
+        sources = linker_class(settings, cube).link(mask, searched, noise.rms, blanks, workspace, advance)
+    report.linked = len(sources)
+    _require(sources, f"{report.detected} voxels were detected, but no source is left after linking")
+    if settings["reliability.enable"]:
+        with progress.stage("reliability", len(sources), "source"):
+            sources = reliability_class(settings, cube).judge(sources)
+        _require(sources, f"none of {report.linked} linked sources is reliable")
+    if settings["dilation.enable"]:
+        with progress.stage("dilate", len(sources), "source") as advance:
+            sources = dilation_class(settings, cube).dilate(sources, searched, advance)
+    report.kept = len(sources)
+
+    assert result.measured is not None
+    with progress.stage("measure", len(sources), "source") as advance:
+        measurements = [i.cls(settings, cube) for i in manager.implementations("measure")]
+        catalogue = make_catalogue(sources, result.measured, cube, settings, measurements, advance)
+    if settings["parameter.offset"]:
+        catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
+    with progress.stage("write", len(products), "product"):
+        result = result.with_(sources=sources, catalogue=catalogue)
+        report.products += write_products(products, Moment.DONE, result, base)
+    return catalogue
+
+
+def _describe(cube: Cube, settings: Settings) -> None:
+    """Say what was opened and what had to be repaired or assumed."""
+    nz, ny, nx = cube.shape
+    log.info("%s: %d × %d × %d voxels (x, y, z), %s", cube.name, nx, ny, nz, cube.dtype)
+    notes = [*cube.notes, *(n for c in cube.companions.values() for n in c.notes), *cube.scales.notes]
+    if settings["parameter.wcs"] and cube.wcs is None:
+        notes.append(f"{cube.name} has no usable world coordinates; the catalogue gives pixels only.")
+    for note in notes:
+        log.warning("%s", note)
+    for note in cube.wcs.notes if cube.wcs else ():
+        log.info("%s", note)
+
+
+def _measure_cube(voxels: Voxels, workspace: Workspace, progress: Progress, cube: Cube) -> Survey:
+    """Measure the global noise, which later stages use as their unit (spec sofia2 §2.2, step 16)."""
+    with progress.stage("global noise", int(np.prod(voxels.shape))) as advance:
+        noise = survey(voxels, workspace, advance=advance)
+    log.info("global noise of the searched cube: %g", noise.rms)
+    if not noise.finite:
+        raise InputError(f"{cube.name}: every voxel is blank (NaN), there is nothing to search.")
+    if not noise.rms > 0:
+        log.warning("The noise of %s cannot be measured (%g): it has too few negative voxels.", cube.name, noise.rms)
+    return noise
+
+
+def _require(sources: SourceList, sentence: str) -> None:
+    if not len(sources):
+        raise NothingFoundError(f"No source found: {sentence}. Lower the threshold or widen the limits.")

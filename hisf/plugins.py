@@ -1,0 +1,199 @@
+"""Loading plugins and asking them: the only place that calls a hook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pluggy
+
+from hisf import hookspecs
+from hisf.data.cube import Cube
+from hisf.errors import PluginError
+from hisf.settings import PARAMETERS, Parameter, Settings
+from hisf.stages.dilate.contract import Dilation
+from hisf.stages.finders.contract import Finder
+from hisf.stages.link.contract import Linker
+from hisf.stages.measure.contract import Measurement
+from hisf.stages.precondition.contract import Step
+from hisf.stages.products.contract import Product
+from hisf.stages.reliability.contract import Reliability
+
+GROUP = "hisf"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One implementation of a stage: what `hisf plugins` lists.
+
+    Attributes
+    ----------
+    stage : str
+        Folder of the stage, for example ``finders``.
+    name : str
+        Its name, the one a par file selects it by.
+    plugin : str
+        Entry point that registered it.
+    distribution : str
+        Name and version of the installed distribution.
+    cls : type
+    """
+
+    stage: str
+    name: str
+    plugin: str
+    distribution: str
+    cls: type
+
+
+# stage -> (hook, contract); in pipeline order
+STAGES: dict[str, tuple[str, type]] = {
+    "precondition": ("hisf_register_steps", Step),
+    "finders": ("hisf_register_finders", Finder),
+    "link": ("hisf_register_linkers", Linker),
+    "reliability": ("hisf_register_reliabilities", Reliability),
+    "dilate": ("hisf_register_dilations", Dilation),
+    "measure": ("hisf_register_measurements", Measurement),
+    "products": ("hisf_register_products", Product),
+}
+
+
+class PluginManager:
+    """All plugins of the installation, the built-in stages first, then by distribution and entry point name.
+
+    Raises
+    ------
+    PluginError
+        A plugin cannot be imported, has an unknown hook, registers something that is not what the stage needs, or uses
+        a name or a parameter that is taken. The message names the plugin and its distribution.
+    """
+
+    def __init__(self) -> None:
+        self._pm = pluggy.PluginManager(GROUP)
+        self._pm.add_hookspecs(hookspecs)
+        self._origin: dict[str, str] = {}
+        for entry in _entries():
+            self.register(_load(entry), entry.name, _distribution(entry))
+        self._collected: dict[str, list[Implementation]] = {}
+
+    def register(self, plugin: object, name: str, distribution: str = "this session") -> None:
+        """Register a module or an object with hook implementations under ``name``."""
+        try:
+            self._pm.register(plugin, name)
+            self._pm.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(f"plugin {name} of {distribution} cannot be registered: {error}") from None
+        self._origin[name] = distribution
+        self._collected = {}
+
+    def implementations(self, stage: str) -> list[Implementation]:
+        """Return what is registered for ``stage``, in order of registration (steps: in order of their position)."""
+        if stage not in self._collected:
+            self._collected[stage] = self._collect(stage)
+        return self._collected[stage]
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Return every parameter: hisf's own table, then those of the plugins."""
+        found, owner = list(PARAMETERS), {p.name: "hisf" for p in PARAMETERS}
+        declared: list[tuple[str, Iterable[Parameter]]] = []
+        for name, impl in self._call("hisf_register_parameters"):
+            declared.append((name, impl))
+        for stage in STAGES:
+            declared += [(i.plugin, i.cls.parameters) for i in self.implementations(stage)]
+        for plugin, parameters in declared:
+            for parameter in parameters:
+                if owner.get(parameter.name) == plugin and parameter in found:
+                    continue  # two classes of one plugin may share a parameter
+                if parameter.name in owner:
+                    raise PluginError(
+                        f"plugin {plugin} of {self._origin[plugin]} declares {parameter.name}, which belongs to "
+                        f"{owner[parameter.name]}; a plugin's parameters need a prefix of their own."
+                    )
+                owner[parameter.name] = plugin
+                found.append(parameter)
+        return tuple(found)
+
+    def choose(self, stage: str, name: str, key: str) -> type[Any]:
+        """Return the implementation of ``stage`` called ``name``.
+
+        Raises
+        ------
+        PluginError
+            There is none; ``key`` is the parameter that asked for it.
+        """
+        known = self.implementations(stage)
+        for implementation in known:
+            if implementation.name == name:
+                return implementation.cls
+        names = ", ".join(i.name for i in known)
+        raise PluginError(f"{key} = {name}: no plugin of that name is installed; there are {names} (see `hisf plugins`).")
+
+    def open_input(self, path: Path, settings: Settings, region: tuple[int, ...]) -> Cube | None:
+        """Open a cube with the first opener that takes it; openers registered last are asked first."""
+        return self._pm.hook.hisf_open_input(path=path, settings=settings, region=region)
+
+    def start_stage(self, stage: str, total: int, unit: str) -> None:
+        """Tell the observers that a stage begins."""
+        self._pm.hook.hisf_start_stage(stage=stage, total=total, unit=unit)
+
+    def advance_stage(self, stage: str, done: int, total: int) -> None:
+        """Tell the observers how far a stage is."""
+        self._pm.hook.hisf_advance_stage(stage=stage, done=done, total=total)
+
+    def finish_stage(self, stage: str, done: int, seconds: float, unit: str) -> None:
+        """Tell the observers that a stage is over."""
+        self._pm.hook.hisf_finish_stage(stage=stage, done=done, seconds=seconds, unit=unit)
+
+    def _call(self, hook: str) -> list[tuple[str, Any]]:
+        """Call a register hook; return (plugin name, answer) in order of registration."""
+        answers = []
+        for implementation in getattr(self._pm.hook, hook).get_hookimpls():
+            answers.append((implementation.plugin_name, list(implementation.function())))
+        return answers
+
+    def _collect(self, stage: str) -> list[Implementation]:
+        hook, contract = STAGES[stage]
+        found: list[Implementation] = []
+        for plugin, classes in self._call(hook):
+            origin = self._origin[plugin]
+            for cls in classes:
+                if not (isinstance(cls, type) and issubclass(cls, contract)):
+                    raise PluginError(f"plugin {plugin} of {origin}: {cls!r} is not a subclass of {contract.__name__}.")
+                missing = sorted(getattr(cls, "__abstractmethods__", ()))
+                if missing:
+                    raise PluginError(f"plugin {plugin} of {origin}: {cls.__name__} lacks {', '.join(missing)}.")
+                taken = next((i for i in found if i.name == cls.name), None)
+                if taken:
+                    raise PluginError(
+                        f"plugin {plugin} of {origin} registers {cls.name}, a name that {taken.plugin} of "
+                        f"{taken.distribution} uses already for this stage."
+                    )
+                found.append(Implementation(stage, cls.name, plugin, origin, cls))
+        if stage == "precondition":
+            found.sort(key=lambda i: i.cls.position)
+        return found
+
+
+def _entries() -> list[EntryPoint]:
+    """Return the entry points of the group once each: hisf's own in their order, then the others by name."""
+    unique = {(e.name, e.value): e for e in entry_points(group=GROUP)}
+    own = [e for e in unique.values() if e.value.startswith("hisf.")]
+    others = sorted((e for e in unique.values() if e not in own), key=lambda e: (_distribution(e), e.name))
+    return own + others
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown distribution"
+
+
+def _load(entry: EntryPoint) -> object:
+    try:
+        return entry.load()
+    except Exception as error:  # noqa: BLE001 - whatever a foreign module does on import
+        raise PluginError(
+            f"plugin {entry.name} of {_distribution(entry)} cannot be imported: {type(error).__name__}: {error}"
+        ) from None

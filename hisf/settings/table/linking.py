@@ -1,0 +1,107 @@
+"""Parameters of the linker, which joins detected voxels to sources."""
+
+from hisf.settings.parameter import Kind, Parameter
+
+PARAMETERS = (
+    Parameter(
+        "linker.enable",
+        Kind.BOOL,
+        "true",
+        "Link detected voxels to sources; without it the run ends after the search.",
+        "2.4",
+    ),
+    Parameter(
+        "linker.radiusXY",
+        Kind.INT,
+        "1",
+        "Largest distance on the sky at which two detected voxels belong to the same source.",
+        "2.4",
+        minimum=0,
+        unit="pixels",
+    ),
+    Parameter(
+        "linker.radiusZ",
+        Kind.INT,
+        "1",
+        "Largest distance in frequency at which two detected voxels belong to the same source.",
+        "2.4",
+        minimum=0,
+        unit="channels",
+    ),
+    Parameter(
+        "linker.minSizeXY",
+        Kind.INT,
+        "5",
+        "Smallest extent of a source along each sky axis.",
+        "2.4",
+        minimum=0,
+        unit="pixels",
+    ),
+    Parameter(
+        "linker.minSizeZ", Kind.INT, "5", "Smallest extent of a source in frequency.", "2.4", minimum=0, unit="channels"
+    ),
+    Parameter(
+        "linker.maxSizeXY",
+        Kind.INT,
+        "0",
+        "Largest extent of a source along each sky axis; 0 means no limit.",
+        "2.4",
+        minimum=0,
+        unit="pixels",
+    ),
+    Parameter(
+        "linker.maxSizeZ",
+        Kind.INT,
+        "0",
+        "Largest extent of a source in frequency; 0 means no limit.",
+        "2.4",
+        minimum=0,
+        unit="channels",
+    ),
+    Parameter(
+        "linker.minPixels",
+        Kind.INT,
+        "0",
+        "Smallest number of voxels of a source.",
+        "2.4",
+        minimum=0,
+        unit="voxels",
+    ),
+    Parameter(
+        "linker.maxPixels",
+        Kind.INT,
+        "0",
+        "Largest number of voxels of a source; 0 means no limit.",
+        "2.4",
+        minimum=0,
+        unit="voxels",
+    ),
+    Parameter(
+        "linker.minFill",
+        Kind.FLOAT,
+        "0.0",
+        "Smallest fraction of its bounding box that a source fills; 0 or less means no limit.",
+        "2.4",
+    ),
+    Parameter(
+        "linker.maxFill",
+        Kind.FLOAT,
+        "0.0",
+        "Largest fraction of its bounding box that a source fills; 0 or less means no limit.",
+        "2.4",
+    ),
+    Parameter(
+        "linker.positivity",
+        Kind.BOOL,
+        "false",
+        "Ignore detected voxels of negative flux; cannot be combined with reliability.",
+        "2.4",
+    ),
+    Parameter(
+        "linker.keepNegative",
+        Kind.BOOL,
+        "false",
+        "Keep sources of negative total flux; cannot be combined with reliability.",
+        "2.4",
+    ),
+)

@@ -1,0 +1,38 @@
+"""Parameters that SoFiA does not have."""
+
+from hisf.settings.parameter import Kind, Parameter
+
+_SINCE = "hisf 0.1"
+
+PARAMETERS = (
+    Parameter(
+        "pipeline.finder",
+        Kind.TEXT,
+        "",
+        "Name of the finder, or several joined by +; empty leaves the choice to scfind.enable and threshold.enable.",
+        _SINCE,
+    ),
+    Parameter(
+        "pipeline.scoreThreshold",
+        Kind.FLOAT,
+        "0.5",
+        "A finder that gives every voxel a score detects those above this value.",
+        _SINCE,
+        minimum=0,
+        maximum=1,
+    ),
+    Parameter(
+        "pipeline.memory",
+        Kind.TEXT,
+        "",
+        "Largest memory that the run may use, for example 2GB; empty means 60 % of what is available.",
+        _SINCE,
+        effect="partial",
+    ),
+    Parameter("linker.method", Kind.TEXT, "sofia2", "Name of the linker.", _SINCE),
+    Parameter("reliability.method", Kind.TEXT, "sofia2", "Name of the reliability filter.", _SINCE),
+    Parameter("dilation.method", Kind.TEXT, "sofia2", "Name of the method that grows the masks.", _SINCE),
+    Parameter(
+        "input.dataset", Kind.TEXT, "", "Path of the data set inside an HDF5 file; empty means the only one.", _SINCE
+    ),
+)

@@ -1,0 +1,1 @@
+"""The stages of the pipeline, one folder each, in the order of the design."""

@@ -1,0 +1,1 @@
+"""Dilation: masks of sources grow until their flux does not."""

@@ -1,0 +1,1 @@
+"""Finding: which voxels belong to sources."""

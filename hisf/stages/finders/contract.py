@@ -1,0 +1,80 @@
+"""What a finder is: parameters, a halo, an optional look at the whole cube, and a tile turned into a mask or a score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from hisf.data.box import Shape, Tile
+from hisf.data.cube import Cube
+from hisf.data.voxels import Voxels
+from hisf.execution.workspace import Workspace
+from hisf.settings import Parameter, Settings
+
+Advance = Callable[[int], None]
+
+
+class Finder(ABC):
+    """A source finder. Tiling, memory, linking and products are done for it.
+
+    Parameters
+    ----------
+    settings : Settings
+        Every parameter, those of the finder included: ``settings["myfinder.threshold"]``.
+    cube : Cube
+        Header, world coordinates, beam and unit of the cube; for voxels use what `look` and `find` are given.
+
+    Attributes
+    ----------
+    name : str
+        What the user writes in ``pipeline.finder`` and after ``--finder``.
+    parameters : tuple of Parameter
+        Declared under the finder's own prefix; they are parsed, checked, listed and documented like any other.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    def __init__(self, settings: Settings, cube: Cube) -> None:
+        self.settings = settings
+        self.cube = cube
+
+    def halo(self) -> Shape:
+        """Return how many voxels (z, y, x) `find` must see beyond those it answers for; none by default."""
+        return 0, 0, 0
+
+    def look(self, voxels: Voxels, workspace: Workspace, advance: Advance) -> None:  # noqa: B027 - optional
+        """Look at the whole cube once, before the first tile, reading it by the box; nothing by default.
+
+        Parameters
+        ----------
+        voxels : Voxels
+            The preconditioned cube.
+        workspace : Workspace
+            Cuts the cube into slabs that fit the memory, and lends scratch arrays.
+        advance : callable
+            ``advance(n)`` after every n voxels, for the progress display.
+        """
+
+    def passes(self) -> int:
+        """Return how often `look` reads the cube, for the progress display."""
+        return 0
+
+    @abstractmethod
+    def find(self, tile: Tile) -> np.ndarray:
+        """Search one tile.
+
+        Parameters
+        ----------
+        tile : Tile
+            ``tile.data`` is a (z, y, x) array in data units (or units of the noise where it was scaled), NaN where blank.
+
+        Returns
+        -------
+        ndarray, shape ``tile.data.shape``
+            Either bool, True where there is a source, or float, a score from 0 to 1 that is compared with
+            ``pipeline.scoreThreshold``. Only the core of the tile is used.
+        """

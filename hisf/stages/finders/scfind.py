@@ -1,0 +1,134 @@
+"""The smooth-and-clip finder, S+C (spec sofia2 §3.6; Serra et al. 2015, §2.2)."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from hisf.data.box import Box, Tile
+from hisf.data.voxels import ArrayVoxels, Voxels
+from hisf.errors import IndexRangeError, InputError
+from hisf.execution.statistics import survey
+from hisf.execution.workspace import Workspace
+from hisf.kernels.clip import blank_like, clip, copy_replaced
+from hisf.kernels.smooth import smooth_planes, smooth_spectra
+from hisf.stages.finders.contract import Advance, Finder
+from hisf.stages.precondition.noise_model import measure_noise
+
+log = logging.getLogger(__name__)
+
+
+class SmoothAndClip(Finder):
+    """Smooth with every combination of spatial and spectral kernels and clip each result at its own noise.
+
+    Voxels found with one kernel are set to a low level of their sign before the next kernel smooths, so the order of
+    the kernels matters and the noise of each is a property of the whole cube. The search therefore happens in `look`,
+    kernel by kernel, streamed in slabs from the last channel down, which is the direction of SoFiA's running sums:
+    the result has the same bits however the cube is cut. `find` hands out the tiles of the mask.
+    """
+
+    name = "scfind"
+    mask: np.ndarray
+
+    def kernels(self) -> list[tuple[float, int]]:
+        """Return the (spatial FWHM, spectral width) pairs in the order in which they are applied."""
+        spatial, spectral = self.settings["scfind.kernelsXY"], self.settings["scfind.kernelsZ"]
+        return [(xy, z) for xy in sorted(spatial) for z in sorted(spectral)]
+
+    def passes(self) -> int:
+        """Return the noise measurement and one pass per kernel."""
+        return 1 + len(self.kernels())
+
+    def look(self, voxels: Voxels, workspace: Workspace, advance: Advance) -> None:
+        """Search the cube.
+
+        Raises
+        ------
+        InputError
+            A kernel does not fit into the cube, or the noise is 0 or cannot be measured.
+        """
+        self._check_kernels()
+        s = self.settings
+        noise = survey(voxels, workspace, s["scfind.statistic"], s["scfind.fluxRange"], advance).rms
+        self.mask = workspace.allocate(voxels.shape, np.dtype(np.bool_))
+        smoothed: np.ndarray | None = None
+        for fwhm, width in self.kernels():
+            if not fwhm and not width:
+                self._clip(voxels, noise, workspace, "kernel 0 × 0")
+            else:
+                if smoothed is None:
+                    smoothed = workspace.allocate(voxels.shape, voxels.dtype)
+                self._smooth(voxels, smoothed, fwhm, width, noise, workspace)
+                copy: Voxels = ArrayVoxels(smoothed)
+                if s["scaleNoise.enable"] and s["scaleNoise.scfind"]:
+                    copy = workspace.transform(copy, measure_noise(copy, s, workspace).divide)
+                level = survey(copy, workspace, s["scfind.statistic"], s["scfind.fluxRange"]).rms
+                self._clip(copy, level, workspace, f"kernel {fwhm:g} × {width}")
+            advance(int(np.prod(voxels.shape)))
+
+    def find(self, tile: Tile) -> np.ndarray:
+        """Return the mask of the tile."""
+        return self.mask[tile.box.slices]
+
+    def _check_kernels(self) -> None:
+        nz, ny, nx = self.cube.shape
+        for key, sizes, limit, axes in (
+            ("scfind.kernelsXY", self.settings["scfind.kernelsXY"], min(nx, ny), f"{nx} × {ny} pixels"),
+            ("scfind.kernelsZ", self.settings["scfind.kernelsZ"], nz, f"{nz} channels"),
+        ):
+            if not len(sizes):
+                raise IndexRangeError(f"{key} is empty; give at least one kernel, 0 for no smoothing.")
+            wrong = [size for size in sizes if not 0 <= size < limit]
+            if wrong:
+                raise InputError(
+                    f"{key} = {self.settings.text(key)}: kernel {wrong[0]:g} does not fit, {self.cube.name} has {axes} "
+                    f"and a kernel must be at least 0 and smaller than {limit}."
+                )
+            if key.endswith("XY") and any(0 < size < 3 for size in sizes):
+                log.warning("%s: a kernel below 3 pixels smooths nothing (1, 2) or like 3 pixels.", key)
+
+    def _smooth(
+        self, voxels: Voxels, out: np.ndarray, fwhm: float, width: int, noise: float, workspace: Workspace
+    ) -> None:
+        """Fill ``out`` with the cube smoothed by one kernel, found voxels replaced, blanks restored."""
+        depth, ny, nx = voxels.shape
+        half = width // 2
+        level = self.settings["scfind.replacement"] * noise
+        above: np.ndarray | None = None
+        bottom = depth  # channels from here on have been smoothed spatially
+        planes = np.empty((0, ny, nx), voxels.dtype)
+        for box in workspace.slabs(voxels):
+            reach = max(0, box.z0 - half)
+            fresh = Box(reach, bottom, 0, ny, 0, nx)
+            whole = box.shape == voxels.shape  # a cube in memory: one slab, smoothed in place
+            target = out if whole else np.empty(fresh.shape, voxels.dtype)
+            source = voxels.read(fresh)
+            if level >= 0:
+                copy_replaced(source, self.mask[fresh.slices], level, target)
+            else:
+                target[...] = source
+            if fwhm and target.size:
+                smooth_planes(target, fwhm, out=target)
+            keep = planes[: max(0, min(depth, box.z1 + half + 1) - bottom)]
+            planes = target if whole else np.concatenate([target, keep])
+            bottom = reach
+            result = out[box.slices]
+            if half:
+                smooth_spectra(planes, half, box.z0, box.z1, reach, depth, above, result)
+                above = result[0].copy()
+            elif not whole:
+                result[...] = planes[box.z0 - reach : box.z1 - reach]
+            blank_like(result, source if whole else voxels.read(box))
+
+    def _clip(self, voxels: Voxels, noise: float, workspace: Workspace, kernel: str) -> None:
+        """Add the voxels above the threshold to the mask."""
+        threshold = self.settings["scfind.threshold"] * noise
+        if not threshold > 0:
+            raise InputError(
+                f"scfind.threshold: the noise of {self.cube.name} is {noise:g} ({kernel}), so that no threshold can be "
+                "set; is the cube blank or constant?"
+            )
+        for box in workspace.slabs(voxels):
+            clip(voxels.read(box), threshold, self.mask[box.slices])
+        log.info("S+C %s: rms %g", kernel, noise)

@@ -1,0 +1,1 @@
+"""Opening cubes: FITS and HDF5."""

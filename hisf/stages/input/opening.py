@@ -1,0 +1,53 @@
+"""Opening the data cube and its companions, before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hisf.data.cube import Cube
+from hisf.errors import FileAccessError, InputError
+from hisf.settings import Settings
+
+if TYPE_CHECKING:
+    from hisf.plugins import PluginManager
+
+COMPANIONS = ("gain", "noise", "weights", "mask")
+
+
+def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
+    """Open ``input.data`` and every further input cube that the settings name, all with the same region.
+
+    Nothing but headers is read.
+
+    Raises
+    ------
+    FileAccessError
+        A file is missing, unreadable or truncated.
+    InputError
+        A file is not a cube, has another size than the data, or holds the wrong type of numbers.
+    """
+    if not settings["input.data"]:
+        raise InputError("input.data is not set; name the cube to search, for example input.data=cube.fits.")
+    cube = _open(manager, settings, "input.data").require_floats()
+    for name in COMPANIONS:
+        if not settings[f"input.{name}"]:
+            continue
+        companion = _open(manager, settings, f"input.{name}").require_shape(cube.shape)
+        if name == "mask":
+            if not companion.integer:
+                raise InputError(f"{companion.name} does not hold integers; input.mask needs a cube of labels.")
+        else:
+            companion.require_floats()
+        cube.companions[name] = companion
+    return cube
+
+
+def _open(manager: PluginManager, settings: Settings, key: str) -> Cube:
+    path = Path(settings[key])
+    if not path.exists():
+        raise FileAccessError(f"{path}: no such file ({key}, {settings.origin(key)}).")
+    cube = manager.open_input(path, settings, tuple(settings["input.region"]))
+    if cube is None:
+        raise InputError(f"{path}: no plugin can open this file ({key}); FITS and HDF5 are known.")
+    return cube

@@ -1,0 +1,1 @@
+"""Linking: detected voxels become sources."""

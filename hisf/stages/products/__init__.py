@@ -1,0 +1,1 @@
+"""Products: catalogues, masks, noise; written beside, then renamed."""

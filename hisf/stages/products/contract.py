@@ -1,0 +1,85 @@
+"""What a product is: one kind of file written from a result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import ClassVar
+
+from hisf.data.catalogue import Catalogue
+from hisf.data.cube import Cube
+from hisf.data.mask_store import MaskStore
+from hisf.data.source import SourceList
+from hisf.data.voxels import Voxels
+from hisf.settings import Parameter, Settings
+from hisf.stages.precondition.contract import Step
+
+
+class Moment(Enum):
+    """When a product is written."""
+
+    PRECONDITIONED = "preconditioned"
+    FOUND = "found"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run has made so far; later parts are None until they exist.
+
+    Attributes
+    ----------
+    settings : Settings
+    cube : Cube
+    searched, measured : Voxels
+        The preconditioned cube, and the one on which sources are measured.
+    steps : tuple of Step
+        The preconditioning steps that ran.
+    mask : MaskStore
+        What the finders found.
+    sources : SourceList
+    catalogue : Catalogue
+    """
+
+    settings: Settings
+    cube: Cube
+    searched: Voxels | None = None
+    measured: Voxels | None = None
+    steps: tuple[Step, ...] = field(default=())
+    mask: MaskStore | None = None
+    sources: SourceList | None = None
+    catalogue: Catalogue | None = None
+
+    def with_(self, **parts: object) -> Result:
+        """Return a copy with more parts filled in."""
+        return replace(self, **parts)  # type: ignore[arg-type]
+
+
+class Product(ABC):
+    """One kind of output file.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in messages.
+    suffix : str
+        Appended to the base name, for example ``_cat.xml``.
+    moment : Moment
+        When it is written.
+    """
+
+    name: ClassVar[str]
+    suffix: ClassVar[str]
+    moment: ClassVar[Moment] = Moment.DONE
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    @classmethod
+    @abstractmethod
+    def wanted(cls, settings: Settings) -> bool:
+        """Return whether the settings ask for it."""
+
+    @abstractmethod
+    def write(self, result: Result, path: Path) -> None:
+        """Write the file at ``path``, a temporary place beside the final one; it is renamed when all went well."""

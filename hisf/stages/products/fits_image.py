@@ -1,0 +1,92 @@
+"""FITS images made by hisf: header and data, written channel by channel (spec sofia2 §4.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from hisf.data.cube import Cube
+from hisf.data.header import card
+from hisf.settings import Settings
+from hisf.stages.products.stamp import CREATOR, utc_date
+
+BITPIX = {"uint8": 8, "int16": 16, "int32": 32, "int64": 64, "float32": -32, "float64": -64}
+AXIS = re.compile(r"(CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(\d)|(PC|CD|PV)(\d)_(\d+)|(PC|CD)0{1,2}(\d)0{1,2}(\d)")
+GLOBAL = ("CELLSCAL", "RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
+BEAM = ("BMAJ", "BMIN", "BPA")
+
+
+def image_header(cube: Cube, dtype: np.dtype, settings: Settings, unit: str | None, beam: bool) -> fits.Header:
+    """Return the header of an image of the cube's size.
+
+    Parameters
+    ----------
+    cube : Cube
+        Its world coordinates are copied, those of axes beyond the third are left out.
+    dtype : dtype
+        Of the image.
+    settings : Settings
+        Recorded as HISTORY.
+    unit : str or None
+        BUNIT; None copies that of the cube.
+    beam : bool
+        Whether the beam belongs into the header.
+    """
+    header = fits.Header()
+    nz, ny, nx = cube.shape
+    header["SIMPLE"] = True
+    header["BITPIX"] = BITPIX[dtype.name]
+    header["NAXIS"] = 3
+    header["NAXIS1"], header["NAXIS2"], header["NAXIS3"] = nx, ny, nz
+    for key in cube.header:
+        if key in header or not _belongs(key, beam):
+            continue
+        value = card(cube.header, key)
+        if value is not None:
+            header[key] = value
+    original = card(cube.header, "BUNIT", "") if unit is None else unit
+    header["BUNIT"] = original or " "
+    header["ORIGIN"] = CREATOR
+    header["DATE"] = utc_date()
+    header["HISTORY"] = f"{CREATOR} was run with these settings:"
+    for name in settings:
+        header["HISTORY"] = _printable(f"{name} = {settings.text(name)}")
+    return header
+
+
+def _belongs(key: str, beam: bool) -> bool:
+    if key in GLOBAL or key.startswith("SPECSYS"):
+        return True
+    if key in BEAM:
+        return beam
+    match = AXIS.fullmatch(key)
+    return bool(match) and all(int(n) <= 3 for n in (match[2], match[4], match[7], match[8]) if n)
+
+
+def _printable(text: str) -> str:
+    """Return text that a FITS card can hold: printable ASCII."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def write_image(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -> None:
+    """Write a FITS image from pieces of whole channels, in order from the first; memory: one piece.
+
+    Parameters
+    ----------
+    path : Path
+    header : `~astropy.io.fits.Header`
+    planes : iterable of ndarray, shape (n, y, x)
+        Native byte order, of the type that BITPIX says.
+    """
+    with path.open("wb") as file:
+        file.write(header.tostring(sep="", endcard=True, padding=True).encode("ascii"))
+        size = 0
+        for piece in planes:
+            swapped = np.ascontiguousarray(piece, piece.dtype.newbyteorder(">"))
+            file.write(swapped.data)
+            size += swapped.nbytes
+        file.write(b"\0" * (-size % 2880))

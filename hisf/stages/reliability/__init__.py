@@ -1,0 +1,1 @@
+"""Reliability: which sources are real."""

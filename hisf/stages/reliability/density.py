@@ -1,0 +1,114 @@
+"""Reliability from the density of negative detections (spec sofia2 §3.9; Serra, Jurek & Flöer 2012)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from hisf.data.source import Source, SourceList
+from hisf.errors import HisfError
+from hisf.kernels.reliability import covariance, density, find_scale, reliability_of
+from hisf.stages.reliability.contract import Reliability
+
+log = logging.getLogger(__name__)
+
+FEW_NEGATIVES = 50
+
+# coordinates of the parameter space; of a negative source with the sign of its flux turned
+COORDINATES: dict[str, Callable[[Source], float]] = {
+    "peak": lambda s: np.log10(s.f_max if s.f_sum > 0 else -s.f_min),
+    "sum": lambda s: np.log10(abs(s.f_sum)),
+    "mean": lambda s: np.log10(abs(s.f_sum) / s.n_pix),
+    "chan": lambda s: float(s.box.z1 - s.box.z0),
+    "pix": lambda s: np.log10(s.n_pix),
+    "fill": lambda s: np.log10(s.fill),
+    "std": lambda s: s.std,
+    "skew": lambda s: s.skew,
+    "kurt": lambda s: s.kurt,
+}
+
+
+class NegativeDensity(Reliability):
+    """Compare the density of positive and negative detections around each positive one in a space of parameters."""
+
+    name = "sofia2"
+
+    def judge(self, sources: SourceList) -> SourceList:
+        """Return the reliable sources; R = (P − N)/P of two kernel density estimates.
+
+        Raises
+        ------
+        HisfError
+            There are no negative or no positive sources, or the covariance of the negative ones has no inverse.
+        """
+        s = self.settings
+        negative = [source for source in sources if source.f_sum < 0]
+        positive = [source for source in sources if source.f_sum > 0]
+        if not negative or not positive:
+            missing = "negative" if not negative else "positive"
+            raise HisfError(
+                f"Reliability cannot be determined: there are no {missing} detections among {len(sources)} sources; "
+                "lower the threshold of the finder."
+            )
+        if len(negative) < FEW_NEGATIVES:
+            log.warning(
+                "Only %d negative detections: the reliability is uncertain; lower the threshold of the finder.",
+                len(negative),
+            )
+        points = {sign: self._points(group) for sign, group in (("negative", negative), ("positive", positive))}
+        spread = covariance(points["negative"])
+        scale = self._scale(points["positive"], points["negative"], spread)
+        try:
+            inverse = np.linalg.inv(spread * scale**2)
+        except np.linalg.LinAlgError:
+            raise HisfError(
+                "Reliability cannot be determined: the parameters of the negative detections are linearly dependent "
+                f"(reliability.parameters = {s.text('reliability.parameters')}); choose others or lower the threshold."
+            ) from None
+        limit = self._smallest_snr()
+        wanted = [
+            i
+            for i, source in enumerate(positive)
+            if source.f_sum**2 / source.n_pix > limit**2 and source.n_pix > s["reliability.minPixels"]
+        ]
+        at = points["positive"][wanted]
+        rel = reliability_of(density(at, points["positive"], inverse), density(at, points["negative"], inverse))
+        kept = [
+            replace(positive[i], rel=float(r)) for i, r in zip(wanted, rel, strict=True) if r >= s["reliability.threshold"]
+        ]
+        log.info("reliability: %d of %d positive sources kept, %d negative", len(kept), len(positive), len(negative))
+        return SourceList(sources.shape, (replace(source, label=n) for n, source in enumerate(kept, 1)))
+
+    def _points(self, sources: list[Source]) -> np.ndarray:
+        """Return the place of each source in parameter space, shape (n, d)."""
+        axes = [COORDINATES[word] for word in self.settings["reliability.parameters"]]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.array([[axis(source) for axis in axes] for source in sources], float)
+
+    def _scale(self, positive: np.ndarray, negative: np.ndarray, spread: np.ndarray) -> float:
+        """Return the size of the kernel in units of the spread of the negative sources."""
+        s = self.settings
+        fixed = s["reliability.scaleKernel"]
+        if fixed <= 0:
+            log.warning("reliability.scaleKernel = %g is not a size; 0.4 is used.", fixed)
+            fixed = 0.4
+        if not s["reliability.autoKernel"]:
+            return fixed
+        try:
+            scale, converged, _ = find_scale(
+                positive, negative, spread, tolerance=s["reliability.tolerance"], iterations=s["reliability.iterations"]
+            )
+        except np.linalg.LinAlgError:
+            return fixed  # said in `judge`
+        if not converged:
+            log.warning("The automatic search for the reliability kernel did not converge; %g is used.", fixed)
+            return fixed
+        log.info("reliability: kernel scale %.2f found automatically", scale)
+        return scale
+
+    def _smallest_snr(self) -> float:
+        """Return the limit on sum/√n, in units of the noise: minSNR times the root of the beam area in pixels."""
+        return self.settings["reliability.minSNR"] * float(np.sqrt(abs(self.cube.scales.reliability_area)))
