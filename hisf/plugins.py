@@ -47,11 +47,11 @@ class Implementation:
     name: str
     plugin: str
     distribution: str
-    cls: type
+    cls: type[Any]
 
 
 # stage -> (hook, contract); in pipeline order
-STAGES: dict[str, tuple[str, type]] = {
+STAGES: dict[str, tuple[str, type[Any]]] = {
     "precondition": ("hisf_register_steps", Step),
     "finders": ("hisf_register_finders", Finder),
     "link": ("hisf_register_linkers", Linker),
@@ -130,7 +130,7 @@ class PluginManager:
             if implementation.name == name:
                 return implementation.cls
         names = ", ".join(i.name for i in known)
-        raise PluginError(f"{key} = {name}: no plugin of that name is installed; there are {names} (see `hisf plugins`).")
+        raise PluginError(f"{key} = {name}: no plugin of that name is installed, only {names} (see `hisf plugins`).")
 
     def open_input(self, path: Path, settings: Settings, region: tuple[int, ...]) -> Cube | None:
         """Open a cube with the first opener that takes it; openers registered last are asked first."""
@@ -152,7 +152,12 @@ class PluginManager:
         """Call a register hook; return (plugin name, answer) in order of registration."""
         answers = []
         for implementation in getattr(self._pm.hook, hook).get_hookimpls():
-            answers.append((implementation.plugin_name, list(implementation.function())))
+            name = implementation.plugin_name
+            try:
+                answers.append((name, list(implementation.function())))
+            except Exception as error:  # noqa: BLE001 - whatever a foreign function does
+                what = f"{type(error).__name__}: {error}"
+                raise PluginError(f"plugin {name} of {self._origin[name]} fails in {hook}: {what}") from None
         return answers
 
     def _collect(self, stage: str) -> list[Implementation]:
@@ -161,11 +166,9 @@ class PluginManager:
         for plugin, classes in self._call(hook):
             origin = self._origin[plugin]
             for cls in classes:
-                if not (isinstance(cls, type) and issubclass(cls, contract)):
-                    raise PluginError(f"plugin {plugin} of {origin}: {cls!r} is not a subclass of {contract.__name__}.")
-                missing = sorted(getattr(cls, "__abstractmethods__", ()))
-                if missing:
-                    raise PluginError(f"plugin {plugin} of {origin}: {cls.__name__} lacks {', '.join(missing)}.")
+                complaint = _broken(cls, contract)
+                if complaint:
+                    raise PluginError(f"plugin {plugin} of {origin}: {complaint}.")
                 taken = next((i for i in found if i.name == cls.name), None)
                 if taken:
                     raise PluginError(
@@ -176,6 +179,18 @@ class PluginManager:
         if stage == "precondition":
             found.sort(key=lambda i: i.cls.position)
         return found
+
+
+def _broken(cls: Any, contract: type[Any]) -> str:
+    """Return what keeps a class from being an implementation of a contract; empty if nothing does."""
+    if not (isinstance(cls, type) and issubclass(cls, contract)):
+        return f"{cls!r} is not a subclass of {contract.__name__}"
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    if missing:
+        return f"{cls.__name__} lacks {', '.join(missing)}"
+    if not isinstance(getattr(cls, "name", None), str):
+        return f"{cls.__name__} has no name"
+    return ""
 
 
 def _entries() -> list[EntryPoint]:

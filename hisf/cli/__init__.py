@@ -20,6 +20,11 @@ COMMANDS = {
     "plugins": "List the active plugins, stage by stage.",
 }
 INTERRUPTED = 130
+EXAMPLES = """\b
+Examples:
+  hisf run my.par                     run the pipeline
+  hisf run my.par scfind.threshold=4  the same with another threshold
+  hisf params linker                  explain the linker's parameters"""
 
 
 class _Lazy(click.Group):
@@ -39,17 +44,12 @@ class _Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Lazy, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hisf")
 def cli() -> None:
     """Find HI sources in radio data cubes.
 
     hisf takes the parameter files of SoFiA 2 and gives the same catalogues; every stage is a plugin.
-
-    \b
-    hisf run my.par                     run
-    hisf run my.par scfind.threshold=4  change a setting
-    hisf params linker                  what the linker's parameters mean
     """
 
 
@@ -65,6 +65,9 @@ def _guarded() -> int:
         return _fail(str(error), error.exit_code)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return InputError.exit_code
     except click.UsageError as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         return _fail(f"{error.format_message()}{hint}", InputError.exit_code)
@@ -75,9 +78,9 @@ def _guarded() -> int:
     except MemoryError:
         return _fail("Out of memory; cut the cube with input.region, or free some memory.", 3)
     except BrokenPipeError:  # the reader of our output has gone
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - so that closing it fails silently
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing it does not fail again
         return 1
-    except Exception as error:  # noqa: BLE001 - the user gets a sentence, never a traceback
+    except Exception as error:  # the user gets a sentence, never a traceback
         if os.environ.get("HISF_TRACEBACK"):
             raise
         kind = type(error).__name__

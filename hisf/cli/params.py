@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hisf.plugins import PluginManager
@@ -22,9 +24,10 @@ def command(word: str) -> None:
     console = Console(highlight=False, soft_wrap=not _terminal())
     for row in rows:
         default = f" = {row.default}" if row.default else ""
-        console.print(f"[bold]{escape(row.name)}[/bold]{escape(default)}  [dim]{escape(f'({row.type}, {row.since})')}[/dim]")
+        details = escape(f"({row.type}, {row.since})")
+        console.print(f"[bold]{escape(row.name)}[/bold]{escape(default)}  [dim]{details}[/dim]")
         console.print(f"    {escape(row.help)}")
 
 
 def _terminal() -> bool:
-    return click.get_text_stream("stdout").isatty()
+    return sys.stdout.isatty()

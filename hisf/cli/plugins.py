@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hisf.plugins import STAGES, PluginManager
@@ -21,4 +23,4 @@ def command() -> None:
     for stage in STAGES:
         for order, found in enumerate(manager.implementations(stage), 1):
             table.add_row(stage if order == 1 else "", str(order), found.name, found.plugin, found.distribution)
-    Console(width=None if click.get_text_stream("stdout").isatty() else 120).print(table)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -69,7 +69,7 @@ BASIC: tuple[Column, ...] = (
     Column("rel", "float", "", "stat.probability", "Reliability; 0 where it was not determined"),
     Column("flag", "int", "", "meta.code.qual", "1 spatial edge, 2 spectral edge, 4 blank voxels, 8 neighbour"),
     Column("fill", "float", "", "stat.filling", "Filling factor of the bounding box, before dilation"),
-    Column("mean", "float", "BUNIT", "phot.flux.density;stat.mean", "Mean, in units of the global rms, before dilation"),
+    Column("mean", "float", "BUNIT", "phot.flux.density;stat.mean", "Mean in units of the global rms, before dilation"),
     Column("std", "float", "BUNIT", "phot.flux.density;stat.stdev", "Standard deviation, likewise"),
     Column("skew", "float", "", "stat.param", "Skewness, before dilation"),
     Column("kurt", "float", "", "stat.param", "Excess kurtosis, before dilation"),

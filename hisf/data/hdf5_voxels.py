@@ -56,9 +56,7 @@ class Hdf5Voxels:
         self.dataset = _find(self.file, path, dataset)
         stored = self.dataset.dtype
         if f"{stored.kind}{stored.itemsize}" not in BITPIX:
-            raise InputError(
-                f"{path}: data set {self.dataset.name} holds {stored}; numbers are needed."
-            )
+            raise InputError(f"{path}: data set {self.dataset.name} holds {stored}; numbers are needed.")
         self.header = _header(self.dataset)
         sizes = self.dataset.shape
         leading = sizes[:-2] if len(sizes) > 2 else ()

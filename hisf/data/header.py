@@ -58,9 +58,7 @@ def _not_fits(path: Path, first: bytes, file: Any) -> FileAccessError | InputErr
     if not first:
         return FileAccessError(f"{path} is empty; a FITS or HDF5 file is needed.")
     if first.startswith(b"\x1f\x8b"):
-        return FileAccessError(
-            f"{path} is compressed; decompress it first (gunzip)."
-        )
+        return FileAccessError(f"{path} is compressed; decompress it first (gunzip).")
     block = first
     while block:
         if any(block[i : i + 8] == b"END     " for i in range(0, len(block), 80)):

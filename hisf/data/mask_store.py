@@ -1,4 +1,4 @@
-"""The finder's output: which voxels were detected, kept sparse so that memory grows with detections, not with the cube."""
+"""The finder's output: which voxels were detected, kept sparse so that memory grows with the detections alone."""
 
 from __future__ import annotations
 

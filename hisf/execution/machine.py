@@ -21,10 +21,11 @@ def set_threads(wanted: int) -> None:
     """
     import numba
 
+    processors: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     if wanted <= 0:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-        wanted = int(given) if given.isdigit() and int(given) > 0 else numba.config.NUMBA_NUM_THREADS
-    numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
+        wanted = int(given) if given.isdigit() and int(given) > 0 else processors
+    numba.set_num_threads(min(wanted, processors))
 
 
 def usable_memory() -> int:

@@ -864,9 +864,9 @@ def _spread(cells, z_centres, y_centres, x_centres, spacing_z, spacing_xy, inter
     ny, nx = noise.shape[1], noise.shape[2]
     rows, columns = y_centres.size, x_centres.size
     nan = cells.dtype.type(np.nan)
-    x_places = np.empty((nx, 2), np.int64)
+    x_cells = np.empty(nx, np.int64)
     for x in range(nx):
-        x_places[x, 0], x_places[x, 1] = _place(x, x_centres, spacing_xy)
+        x_cells[x] = _place(x, x_centres, spacing_xy)[0]
     for n in prange(noise.shape[0]):
         z = z_first + n
         z_place = _place(z, z_centres, spacing_z)
@@ -884,6 +884,13 @@ def _spread(cells, z_centres, y_centres, x_centres, spacing_z, spacing_xy, inter
                 node_column, block_column = nodes[:, cell_x], blocks[:, cell_x]
                 block_row[cell_x] = block_column[y_place[0]] if y_place[0] >= 0 else nan
                 node_row[cell_x] = _along(node_column, block_column, y, y_place, y_centres, spacing_xy, interpolate)
+            line = noise[n, y]
             for x in range(nx):
-                x_place = (x_places[x, 0], x_places[x, 1])
-                noise[n, y, x] = _along(node_row, block_row, x, x_place, x_centres, spacing_xy, between)
+                line[x] = block_row[x_cells[x]] if x_cells[x] >= 0 else nan
+            for cell_x in range(columns):
+                line[x_centres[cell_x]] = node_row[cell_x]
+                if between and cell_x > 0:
+                    lower, upper = node_row[cell_x - 1], node_row[cell_x]
+                    if lower == lower and upper == upper:
+                        for distance in range(1, spacing_xy):
+                            line[x_centres[cell_x - 1] + distance] = _between(lower, upper, distance, spacing_xy)

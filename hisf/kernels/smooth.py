@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 _LANES = 64  # most rows or columns smoothed together: enough independent recursions to hide the latency of one
 _BUFFER = 131072  # bytes of a buffer above which half as many lanes are faster (measured)
-_CACHE = 1048576  # bytes per thread that stay in a cache between the two axes
 _TILE = 16  # rows and columns of a tile of the transposition, small enough for the first-level cache
 _CHUNK = 512  # pixels along x that one spectral recursion carries along
 _PASSES = (3, 4, 5, 6)  # numbers of boxcars tried for a Gaussian (spec sofia2 §3.5)
@@ -97,9 +96,12 @@ def smooth_planes(planes: NDArray[Any], fwhm: float, out: NDArray[Any] | None = 
         _blank_to_zero(planes.reshape(-1), out.reshape(-1))
         return out
     factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
-    if planes.size > 0:
-        group = max(1, get_num_threads() * _CACHE // planes[0].nbytes)
-        _smooth_groups(planes, out, group, passes, halfwidth, factor)
+    threads = get_num_threads()
+    if planes.shape[0] >= 4 * threads:  # a plane per task stays in the cache between the axes, and nobody waits
+        _smooth_parts(planes, out, 1, True, True, passes, halfwidth, factor)
+    else:
+        _smooth_parts(planes, out, 4 * threads, True, False, passes, halfwidth, factor)
+        _smooth_parts(planes, out, 4 * threads, False, True, passes, halfwidth, factor)
     return out
 
 
@@ -282,22 +284,22 @@ def _buffers(like, length, halfwidth):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _smooth_groups(planes, out, group, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
-    """Smooth `group` planes at a time, first all blocks of rows, then all blocks of columns, a block per task."""
+def _smooth_parts(planes, out, parts, along_x, along_y, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+    """Smooth every plane in `parts` tasks of whole blocks; both axes in one call need a single part."""
     nz, ny, nx = planes.shape
     rows = (ny + _LANES - 1) // _LANES
     columns = (nx + _LANES - 1) // _LANES
-    for z0 in range(0, nz, group):
-        size = min(group, nz - z0)
-        for n in prange(size * rows):
-            z, y1 = z0 + n // rows, n % rows * _LANES
+    for n in prange(nz * parts):
+        z, part = n // parts, n % parts
+        if along_x:
             ping, pong = _buffers(out, nx, halfwidth)
-            for y0 in range(y1, min(y1 + _LANES, ny), ping.shape[1]):
+            stop = min((part + 1) * rows // parts * _LANES, ny)
+            for y0 in range(part * rows // parts * _LANES, stop, ping.shape[1]):
                 _smooth_rows(planes[z], out[z], y0, ping, pong, passes, halfwidth, factor)
-        for n in prange(size * columns):
-            z, x1 = z0 + n // columns, n % columns * _LANES
+        if along_y:
             ping, pong = _buffers(out, ny, halfwidth)
-            for x0 in range(x1, min(x1 + _LANES, nx), ping.shape[1]):
+            stop = min((part + 1) * columns // parts * _LANES, nx)
+            for x0 in range(part * columns // parts * _LANES, stop, ping.shape[1]):
                 _smooth_columns(out[z], x0, ping, pong, passes, halfwidth, factor)
 
 

@@ -1,1 +1,16 @@
-""""""
+"""What tests of hisf and of its plugins use: cubes with known truth, a run helper, checks of plugin contracts."""
+
+from hisf.testing.contracts import check_finder
+from hisf.testing.cubes import GaussianSource, as_cube, make_cube, make_header, write_fits, write_hdf5
+from hisf.testing.runs import run_pipeline
+
+__all__ = [
+    "GaussianSource",
+    "as_cube",
+    "check_finder",
+    "make_cube",
+    "make_header",
+    "run_pipeline",
+    "write_fits",
+    "write_hdf5",
+]

@@ -124,12 +124,24 @@ def test_planes_have_the_bits_of_the_recursion(shape, fwhm, dtype):
     assert np.array_equal(cube, before, equal_nan=True)
 
 
-@pytest.mark.parametrize("group", [1, 2, 3, 4])
-def test_planes_do_not_depend_on_how_many_are_smoothed_at_a_time(group):
-    cube = make_cube((3, 70, 75), np.float32)
+@pytest.mark.parametrize("parts", [1, 2, 3, 16])
+def test_planes_do_not_depend_on_how_the_work_is_shared(parts):
+    cube = make_cube((3, 200, 75), np.float32)
+    expected = twin_planes(cube, 3, 2)
+    factor = np.float32(1) / np.float32(5)
     result = np.empty_like(cube)
-    smooth._smooth_groups(cube, result, group, 3, 2, np.float32(1) / np.float32(5))
-    assert np.array_equal(result, twin_planes(cube, 3, 2))
+    smooth._smooth_parts(cube, result, parts, True, False, 3, 2, factor)
+    smooth._smooth_parts(cube, result, parts, False, True, 3, 2, factor)
+    assert np.array_equal(result, expected)
+    result[:] = 0
+    smooth._smooth_parts(cube, result, 1, True, True, 3, 2, factor)
+    assert np.array_equal(result, expected)
+
+
+@pytest.mark.parametrize("nz", [1, 7, 70])
+def test_few_and_many_planes_are_smoothed_alike(nz):
+    cube = make_cube((nz, 12, 9), np.float32)
+    assert np.array_equal(smooth_planes(cube, 4), twin_planes(cube, *boxcar_plan(4)))
 
 
 @pytest.mark.parametrize("fwhm", [0.0, 2.0, 6.0])

@@ -12,7 +12,6 @@ from hisf.data.box import Box
 from hisf.data.source import Source, SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError
-from hisf.kernels.dilate import grow_spatially, grow_spectrally
 from hisf.stages.dilate.contract import Dilation
 
 log = logging.getLogger(__name__)
@@ -49,6 +48,8 @@ class FluxGrowth(Dilation):
                 raise InputError(f"{key} = {s[key]} is too large for {self.cube.name}, which has {axes}; use fewer.")
 
     def _grow(self, source: Source, sources: SourceList, voxels: Voxels) -> Source:
+        from hisf.kernels.dilate import grow_spatially, grow_spectrally
+
         s = self.settings
         reach_xy, reach_z = max(0, s["dilation.iterationsXY"]), max(0, s["dilation.iterationsZ"])
         threshold = s["dilation.threshold"]

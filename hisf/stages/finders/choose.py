@@ -39,6 +39,7 @@ def chosen_finders(settings: Settings) -> list[str]:
         names.append("mask")
     if not names:
         raise InputError(
-            "No finder is switched on and there is no input.mask; set scfind.enable, threshold.enable or pipeline.finder."
+            "No finder is switched on and there is no input.mask; set scfind.enable, threshold.enable or "
+            "pipeline.finder."
         )
     return names

@@ -1,4 +1,4 @@
-"""What a finder is: parameters, a halo, an optional look at the whole cube, and a tile turned into a mask or a score."""
+"""What a finder is: parameters, a halo, an optional look at the whole cube, a tile turned into a mask or a score."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class Finder(ABC):
         Parameters
         ----------
         tile : Tile
-            ``tile.data`` is a (z, y, x) array in data units (or units of the noise where it was scaled), NaN where blank.
+            ``tile.data`` is a (z, y, x) array in data units (in units of the noise where that was scaled), NaN where
+            blank.
 
         Returns
         -------

@@ -11,8 +11,6 @@ from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.errors import IndexRangeError, InputError
 from hisf.execution.statistics import survey
 from hisf.execution.workspace import Workspace
-from hisf.kernels.clip import blank_like, clip, copy_replaced
-from hisf.kernels.smooth import smooth_planes, smooth_spectra
 from hisf.stages.finders.contract import Advance, Finder
 from hisf.stages.precondition.noise_model import measure_noise
 
@@ -92,6 +90,9 @@ class SmoothAndClip(Finder):
         self, voxels: Voxels, out: np.ndarray, fwhm: float, width: int, noise: float, workspace: Workspace
     ) -> None:
         """Fill ``out`` with the cube smoothed by one kernel, found voxels replaced, blanks restored."""
+        from hisf.kernels.clip import blank_like, copy_replaced
+        from hisf.kernels.smooth import smooth_planes, smooth_spectra
+
         depth, ny, nx = voxels.shape
         half = width // 2
         level = self.settings["scfind.replacement"] * noise
@@ -123,6 +124,8 @@ class SmoothAndClip(Finder):
 
     def _clip(self, voxels: Voxels, noise: float, workspace: Workspace, kernel: str) -> None:
         """Add the voxels above the threshold to the mask."""
+        from hisf.kernels.clip import clip
+
         threshold = self.settings["scfind.threshold"] * noise
         if not threshold > 0:
             raise InputError(

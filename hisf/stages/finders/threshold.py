@@ -41,8 +41,8 @@ class Threshold(Finder):
             self.level *= rms
             if not self.level > 0:
                 raise InputError(
-                    f"threshold.threshold: the noise of {self.cube.name} is {rms:g}, so that no threshold relative to it "
-                    "can be set; is the cube blank or constant?"
+                    f"threshold.threshold: the noise of {self.cube.name} is {rms:g}, so that no threshold relative "
+                    "to it can be set; is the cube blank or constant?"
                 )
         log.info("threshold finder: |value| > %g", self.level)
 

@@ -12,7 +12,6 @@ from hisf.data.source import Flag, Source, SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import TooManySourcesError
 from hisf.execution.workspace import Workspace
-from hisf.kernels.link import VoxelLinker, group_voxels, near_blank, neighbourhood, object_statistics
 from hisf.settings import Settings
 from hisf.stages.link.contract import Advance, Linker
 
@@ -31,6 +30,8 @@ class EllipsoidLinker(Linker):
         self, mask: MaskStore, voxels: Voxels, rms: float, blanks: bool, workspace: Workspace, advance: Advance
     ) -> SourceList:
         """Link the detected voxels; labels count from 1 in the order of the highest voxel, channels first."""
+        from hisf.kernels.link import VoxelLinker, group_voxels, neighbourhood, object_statistics
+
         s = self.settings
         radius_xy, radius_z = s["linker.radiusXY"], s["linker.radiusZ"]
         linker = VoxelLinker(voxels.shape, radius_xy, radius_z)
@@ -69,6 +70,8 @@ class EllipsoidLinker(Linker):
     @staticmethod
     def _near_blank(source: Source, voxels: Voxels, offsets: np.ndarray) -> bool:
         """Return whether a blank voxel lies within the linking neighbourhood of the source."""
+        from hisf.kernels.link import near_blank
+
         if not len(offsets):
             return False
         reach_z, reach_y, reach_x = np.abs(offsets).max(0)

@@ -13,8 +13,8 @@ from hisf.stages.measure.contract import Cutout, Measurement
 class Flux(Measurement):
     """Sum and extremes over the mask, and the noise of the bounding box around it.
 
-    The noise is 1.4826 × MAD about zero of the voxels of the bounding box that belong to no source, in double, the first
-    of them in the box left out as in SoFiA; 0 if there are none.
+    The noise is 1.4826 × MAD about zero of the voxels of the bounding box that belong to no source, in double, the
+    first of them in the box left out as in SoFiA; 0 if there are none.
     """
 
     name = "flux"

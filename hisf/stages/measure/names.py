@@ -12,8 +12,8 @@ WALLABY = "WALLABY"
 def equatorial_name(prefix: str, ra: float, dec: float, besselian: bool) -> str:
     """Return a name such as ``SoFiA J115948.42-300036.8``.
 
-    Hours, degrees and minutes are rounded down, seconds rounded by the print format, so that 60.00 can appear as in SoFiA.
-    With the prefix ``WALLABY`` seconds are integers, truncated.
+    Hours, degrees and minutes are rounded down, seconds rounded by the print format, so that 60.00 can appear as in
+    SoFiA. With the prefix ``WALLABY`` seconds are integers, truncated.
 
     Parameters
     ----------

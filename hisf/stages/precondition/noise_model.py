@@ -71,9 +71,8 @@ class LocalNoise:
         """Return the noise of channels ``first`` to ``last`` (exclusive), shape (last − first, ny, nx)."""
         from hisf.kernels.noise import spread_cells
 
-        return spread_cells(
-            self.cells, self.z, self.y, self.x, self.shape, self.spacing_z, self.spacing_xy, self.interpolate, first, last
-        )
+        spacing = self.spacing_z, self.spacing_xy
+        return spread_cells(self.cells, self.z, self.y, self.x, self.shape, *spacing, self.interpolate, first, last)
 
     def divide(self, data: np.ndarray, box: Box) -> np.ndarray:
         """Divide by the noise where it is positive; blank everything else."""

@@ -64,7 +64,7 @@ def _belongs(key: str, beam: bool) -> bool:
     if key in BEAM:
         return beam
     match = AXIS.fullmatch(key)
-    return bool(match) and all(int(n) <= 3 for n in (match[2], match[4], match[7], match[8]) if n)
+    return match is not None and all(int(n) <= 3 for n in match.group(2, 4, 7, 8) if n)
 
 
 def _printable(text: str) -> str:

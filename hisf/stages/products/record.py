@@ -55,9 +55,7 @@ def _content(
         "products": [str(p) for p in report.products],
         "timings": report.timings,
         "warnings": list(warnings),
-        "settings": {
-            name: {"value": settings.text(name), "origin": str(settings.origin(name))} for name in settings
-        },
+        "settings": {name: {"value": settings.text(name), "origin": str(settings.origin(name))} for name in settings},
     }
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from hisf.data.source import Source, SourceList
 from hisf.errors import HisfError
-from hisf.kernels.reliability import covariance, density, find_scale, reliability_of
 from hisf.stages.reliability.contract import Reliability
 
 log = logging.getLogger(__name__)
 
 FEW_NEGATIVES = 50
+SINGULAR = 1e12  # condition number from which the inverse of a covariance is mostly rounding noise
+RIDGE = 1e-3  # of the mean variance, added to the variances of such a matrix
 
 # coordinates of the parameter space; of a negative source with the sign of its flux turned
 COORDINATES: dict[str, Callable[[Source], float]] = {
@@ -44,6 +45,8 @@ class NegativeDensity(Reliability):
         HisfError
             There are no negative or no positive sources, or the covariance of the negative ones has no inverse.
         """
+        from hisf.kernels.reliability import covariance, density, reliability_of
+
         s = self.settings
         negative = [source for source in sources if source.f_sum < 0]
         positive = [source for source in sources if source.f_sum > 0]
@@ -59,15 +62,9 @@ class NegativeDensity(Reliability):
                 len(negative),
             )
         points = {sign: self._points(group) for sign, group in (("negative", negative), ("positive", positive))}
-        spread = covariance(points["negative"])
+        spread = self._regular(covariance(points["negative"]))
         scale = self._scale(points["positive"], points["negative"], spread)
-        try:
-            inverse = np.linalg.inv(spread * scale**2)
-        except np.linalg.LinAlgError:
-            raise HisfError(
-                "Reliability cannot be determined: the parameters of the negative detections are linearly dependent "
-                f"(reliability.parameters = {s.text('reliability.parameters')}); choose others or lower the threshold."
-            ) from None
+        inverse = np.linalg.inv(spread * scale**2)
         limit = self._smallest_snr()
         wanted = [
             i
@@ -76,9 +73,8 @@ class NegativeDensity(Reliability):
         ]
         at = points["positive"][wanted]
         rel = reliability_of(density(at, points["positive"], inverse), density(at, points["negative"], inverse))
-        kept = [
-            replace(positive[i], rel=float(r)) for i, r in zip(wanted, rel, strict=True) if r >= s["reliability.threshold"]
-        ]
+        threshold = s["reliability.threshold"]
+        kept = [replace(positive[i], rel=float(r)) for i, r in zip(wanted, rel, strict=True) if r >= threshold]
         log.info("reliability: %d of %d positive sources kept, %d negative", len(kept), len(positive), len(negative))
         return SourceList(sources.shape, (replace(source, label=n) for n, source in enumerate(kept, 1)))
 
@@ -88,8 +84,41 @@ class NegativeDensity(Reliability):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.array([[axis(source) for axis in axes] for source in sources], float)
 
+    def _regular(self, spread: np.ndarray) -> np.ndarray:
+        """Return a covariance that can be inverted.
+
+        Parameters that depend on each other linearly, such as sum, mean and pix together, make the covariance singular
+        but for rounding. SoFiA inverts the rounding noise; here the variances are raised by a thousandth of their mean
+        instead, which gives the same number on every machine.
+
+        Raises
+        ------
+        HisfError
+            The covariance is exactly singular, where SoFiA gives up too, or not finite.
+        """
+        words = self.settings.text("reliability.parameters")
+        try:
+            if not np.isfinite(spread).all():
+                raise np.linalg.LinAlgError
+            np.linalg.inv(spread)
+        except np.linalg.LinAlgError:
+            raise HisfError(
+                "Reliability cannot be determined: the covariance of the negative detections has no inverse "
+                f"(reliability.parameters = {words}); choose other parameters or lower the threshold of the finder."
+            ) from None
+        if np.linalg.cond(spread) < SINGULAR:
+            return spread
+        log.warning(
+            "reliability.parameters = %s depend on each other (sum, mean and pix do), or there are too few negative "
+            "detections: the reliability is uncertain. Leave one of the parameters out.",
+            words,
+        )
+        return spread + RIDGE * np.trace(spread) / len(spread) * np.eye(len(spread))
+
     def _scale(self, positive: np.ndarray, negative: np.ndarray, spread: np.ndarray) -> float:
         """Return the size of the kernel in units of the spread of the negative sources."""
+        from hisf.kernels.reliability import find_scale
+
         s = self.settings
         fixed = s["reliability.scaleKernel"]
         if fixed <= 0:
@@ -97,12 +126,9 @@ class NegativeDensity(Reliability):
             fixed = 0.4
         if not s["reliability.autoKernel"]:
             return fixed
-        try:
-            scale, converged, _ = find_scale(
-                positive, negative, spread, tolerance=s["reliability.tolerance"], iterations=s["reliability.iterations"]
-            )
-        except np.linalg.LinAlgError:
-            return fixed  # said in `judge`
+        scale, converged, _ = find_scale(
+            positive, negative, spread, tolerance=s["reliability.tolerance"], iterations=s["reliability.iterations"]
+        )
         if not converged:
             log.warning("The automatic search for the reliability kernel did not converge; %g is used.", fixed)
             return fixed
