@@ -6,15 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hisf.kernels.link import (
-    VoxelLinker,
-    group_voxels,
-    label_objects,
-    link_voxels,
-    near_blank,
-    neighbourhood,
-    object_statistics,
-)
+from hisf.kernels.link import VoxelLinker, label_objects, link_voxels, neighbourhood
+from hisf.kernels.objects import group_voxels, near_blank, object_statistics
 
 SHAPES = [(6, 5, 7), (1, 6, 8), (7, 1, 6), (6, 7, 1), (1, 1, 12), (12, 1, 1), (2, 3, 2)]
 RADII = list(itertools.product(range(5), range(5)))

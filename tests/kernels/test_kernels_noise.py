@@ -12,16 +12,13 @@ from hypothesis import strategies as st
 from hisf.kernels.noise import (
     cadence,
     count_and_extremes,
-    grid_centres,
-    level_of_windows,
     noise_of_array,
     noise_of_planes,
     noise_of_samples,
-    noise_of_windows,
     robust_noise,
-    spread_cells,
     take_samples,
 )
+from hisf.kernels.windows import grid_centres, level_of_windows, noise_of_windows, spread_cells
 
 DTYPES = [np.float32, np.float64]
 STATISTICS = ["mad", "gauss", "std"]

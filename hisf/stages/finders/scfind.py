@@ -130,7 +130,7 @@ class SmoothAndClip(Finder):
         if not threshold > 0:
             raise InputError(
                 f"scfind.threshold: the noise of {self.cube.name} is {noise:g} ({kernel}), so that no threshold can be "
-                "set; is the cube blank or constant?"
+                "set; the cube may be blank or constant."
             )
         for box in workspace.slabs(voxels):
             clip(voxels.read(box), threshold, self.mask[box.slices])

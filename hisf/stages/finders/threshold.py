@@ -42,7 +42,7 @@ class Threshold(Finder):
             if not self.level > 0:
                 raise InputError(
                     f"threshold.threshold: the noise of {self.cube.name} is {rms:g}, so that no threshold relative "
-                    "to it can be set; is the cube blank or constant?"
+                    "to it can be set; the cube may be blank or constant."
                 )
         log.info("threshold finder: |value| > %g", self.level)
 

@@ -30,7 +30,8 @@ class EllipsoidLinker(Linker):
         self, mask: MaskStore, voxels: Voxels, rms: float, blanks: bool, workspace: Workspace, advance: Advance
     ) -> SourceList:
         """Link the detected voxels; labels count from 1 in the order of the highest voxel, channels first."""
-        from hisf.kernels.link import VoxelLinker, group_voxels, neighbourhood, object_statistics
+        from hisf.kernels.link import VoxelLinker, neighbourhood
+        from hisf.kernels.objects import group_voxels, object_statistics
 
         s = self.settings
         radius_xy, radius_z = s["linker.radiusXY"], s["linker.radiusZ"]
@@ -70,7 +71,7 @@ class EllipsoidLinker(Linker):
     @staticmethod
     def _near_blank(source: Source, voxels: Voxels, offsets: np.ndarray) -> bool:
         """Return whether a blank voxel lies within the linking neighbourhood of the source."""
-        from hisf.kernels.link import near_blank
+        from hisf.kernels.objects import near_blank
 
         if not len(offsets):
             return False

@@ -69,7 +69,7 @@ class LocalNoise:
 
     def planes(self, first: int, last: int) -> np.ndarray:
         """Return the noise of channels ``first`` to ``last`` (exclusive), shape (last − first, ny, nx)."""
-        from hisf.kernels.noise import spread_cells
+        from hisf.kernels.windows import spread_cells
 
         spacing = self.spacing_z, self.spacing_xy
         return spread_cells(self.cells, self.z, self.y, self.x, self.shape, *spacing, self.interpolate, first, last)
@@ -124,7 +124,7 @@ def window_and_grid(window: int, grid: int, default: int) -> tuple[int, int]:
 
 
 def _local(voxels: Voxels, settings: Settings, workspace: Workspace, advance: Callable[[int], None]) -> LocalNoise:
-    from hisf.kernels.noise import grid_centres, noise_of_windows
+    from hisf.kernels.windows import grid_centres, noise_of_windows
 
     nz, ny, nx = voxels.shape
     window_xy, grid_xy = window_and_grid(settings["scaleNoise.windowXY"], settings["scaleNoise.gridXY"], 25)

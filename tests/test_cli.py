@@ -1,0 +1,239 @@
+"""The command line: what it prints, its exit codes, its speed of answering."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from hisf.cli import COMMANDS, main
+from hisf.settings import PARAMETERS, load_settings
+from hisf.testing import make_cube, write_fits
+
+
+@pytest.fixture
+def hisf(monkeypatch, capsys):
+    """Call the command line in this process; returns (exit code, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hisf", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        out, err = capsys.readouterr()
+        return leaving.value.code, out, err
+
+    return call
+
+
+@pytest.fixture
+def cube(tmp_path):
+    """A small FITS cube with one bright source at x = 18, y = 16, z = 20."""
+    return write_fits(tmp_path / "cube.fits", *make_cube())
+
+
+@pytest.fixture
+def par(tmp_path, cube):
+    """A parameter file for it."""
+    path = tmp_path / "my.par"
+    path.write_text(f"input.data = {cube}\nscfind.enable = true\noutput.writeMask = true\n")
+    return path
+
+
+def test_help_answers_at_once():
+    # the promise is 0.3 s; the imports that would break it are looked at, since seconds depend on the machine
+    code = (
+        "import sys, hisf.cli; print([m for m in sys.modules if m.split('.')[0] in ('numpy','numba','astropy','rich')])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert found == "[]"
+
+
+def test_help_names_every_command(hisf):
+    code, out, _ = hisf("--help")
+    assert code == 0
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(hisf, name):
+    code, out, _ = hisf(name, "--help")
+    assert code == 0 and "Usage: hisf" in out
+
+
+def test_run_finds_the_source_and_says_where_things_are(hisf, par, tmp_path):
+    code, out, err = hisf("run", par)
+    assert (code, err) == (0, "")
+    assert "1 source, found by scfind in 0.0 million voxels" in " ".join(out.split())
+    for name in ("cube_cat.txt", "cube_cat.xml", "cube_mask.fits", "cube_run.json"):
+        assert str(tmp_path / name) in out
+        assert (tmp_path / name).exists()
+    assert "Mvoxel/s" in out  # plain lines, since this is no terminal
+    table = Table.read(tmp_path / "cube_cat.xml")
+    assert len(table) == 1
+    assert np.allclose([table["x"][0], table["y"][0], table["z"][0]], [18, 16, 20], atol=0.3)
+
+
+def test_settings_on_the_command_line_override_the_file(hisf, par, tmp_path):
+    code, _, _ = hisf("run", par, "output.filename=other", "output.writeMask=false")
+    assert code == 0
+    assert (tmp_path / "other_cat.xml").exists() and not (tmp_path / "other_mask.fits").exists()
+
+
+def test_finder_option_swaps_the_finder_and_nothing_else(hisf, par, tmp_path):
+    assert hisf("run", par, "--finder", "threshold")[0] == 0
+    record = json.loads((tmp_path / "cube_run.json").read_text())
+    assert list(record["finders"]) == ["threshold"]
+    changed = {n for n, s in record["settings"].items() if s["origin"] == "command line"}
+    assert changed == {"pipeline.finder"}
+
+
+def test_unknown_finder_names_those_there_are(hisf, par):
+    code, _, err = hisf("run", par, "--finder", "scfnd")
+    assert code == 7
+    assert "scfnd" in err and "scfind, threshold" in err
+
+
+def test_quiet_says_nothing_when_all_is_well(hisf, par):
+    assert hisf("run", par, "--quiet") == (0, "", "")
+
+
+def test_verbose_explains_decisions(hisf, par):
+    _, out, _ = hisf("run", par, "-v")
+    assert "kernel 3 × 15" in out and "linker:" in out
+
+
+def test_quiet_and_verbose_exclude_each_other(hisf, par):
+    assert hisf("run", par, "-q", "-v")[0] == 7
+
+
+def test_record_tells_settings_with_their_origin(hisf, par, tmp_path):
+    hisf("run", par, "scfind.threshold=4.5")
+    record = json.loads((tmp_path / "cube_run.json").read_text())
+    assert record["settings"]["scfind.threshold"] == {"value": "4.5", "origin": "command line"}
+    assert record["settings"]["output.writeMask"]["origin"].endswith("my.par line 3")
+    assert record["settings"]["linker.radiusXY"]["origin"] == "default"
+    assert record["cube"]["shape"] == [40, 32, 36] and record["sources"] == 1 and record["exit"] == 0
+    stages = [t["stage"] for t in record["timings"]]
+    assert stages == ["load", "global noise", "scfind", "link", "measure", "write"]
+
+
+def test_a_par_file_without_finder_runs_scfind_and_says_so(hisf, cube, tmp_path):
+    par = tmp_path / "plain.par"
+    par.write_text(f"input.data = {cube}\n")
+    code, out, err = hisf("run", par)
+    assert code == 0
+    assert "name no finder" in err and "found by scfind" in out
+    assert json.loads((tmp_path / "cube_run.json").read_text())["warnings"][0] in " ".join(err.split())
+
+
+def test_what_is_not_there_yet_is_said_once(hisf, par):
+    _, _, err = hisf("run", par, "output.writeMoments=true")
+    assert err.count("output.writeMoments = true is not in this version") == 1
+
+
+def test_check_lists_everything_that_is_wrong(hisf, tmp_path):
+    par = tmp_path / "bad.par"
+    par.write_text("scfind.threshold = -1\ninput.region = 5, 4, 0, 9, 0, 9\nlinker.radiusXY = 3.9\n")
+    code, out, err = hisf("check", par)
+    assert code == 7
+    assert out.count("wrong:") == 3  # no cube, region reversed, threshold not positive
+    assert "3.9" in out and "bad.par line 1" in out
+    assert "3 of the settings" in err
+
+
+def test_check_suggests_what_was_meant(hisf, tmp_path):
+    par = tmp_path / "typo.par"
+    par.write_text("scfind.treshold = 4\n")
+    code, _, err = hisf("check", par)
+    assert code == 7
+    assert "typo.par line 1" in err and "scfind.threshold" in err
+
+
+def test_check_of_a_good_file(hisf, par):
+    code, out, err = hisf("check", par)
+    assert (code, err) == (0, "")
+    assert "3 settings, none of them wrong" in out
+
+
+def test_params_explains_every_linker_parameter(hisf):
+    _, out, _ = hisf("params", "linker.")
+    wanted = [p for p in PARAMETERS if p.name.startswith("linker.")]
+    assert len(wanted) > 12
+    for parameter in wanted:
+        assert parameter.name in out and parameter.help in out
+
+
+def test_params_of_nothing_known(hisf):
+    code, out, _ = hisf("params", "xyzzy")
+    assert code == 0 and "xyzzy" in out
+
+
+def test_template_is_a_par_file_of_the_defaults(hisf, tmp_path):
+    _, out, _ = hisf("template")
+    (tmp_path / "all.par").write_text(out)
+    settings = load_settings([str(tmp_path / "all.par")])
+    assert settings == load_settings([])
+    assert all(settings.is_set(p.name) for p in PARAMETERS)
+
+
+def test_plugins_lists_stages_in_order(hisf):
+    _, out, _ = hisf("plugins")
+    places = [out.index(word) for word in ("precondition", "finders", "link", "reliability", "dilate", "measure")]
+    assert places == sorted(places)
+    assert "scfind" in out and "hisf 0.1.0" in out
+
+
+def test_two_runs_give_the_same_bytes(hisf, par, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    products = []
+    for _ in range(2):
+        assert hisf("run", par)[0] == 0
+        products.append({p.name: p.read_bytes() for p in tmp_path.glob("cube_*") if p.suffix != ".json"})
+    assert products[0] == products[1] and len(products[0]) == 3
+
+
+def test_interrupt_leaves_no_broken_file(tmp_path):
+    rng = np.random.default_rng(5)
+    path, out = tmp_path / "big.fits", tmp_path / "out"
+    fits.writeto(path, rng.standard_normal((200, 160, 160), np.float32))
+    out.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "hisf",
+        "run",
+        f"input.data={path}",
+        f"output.directory={out}",
+        "scfind.enable=true",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    line = process.stdout.readline()  # "hisf 0.1.0": it has begun
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert line.startswith("hisf")
+    assert process.returncode == 130
+    assert "Interrupted" in err and "Traceback" not in err
+    assert list(out.iterdir()) == []
+
+
+def test_python_m_hisf_is_the_same_program():
+    out = subprocess.run([sys.executable, "-m", "hisf", "--version"], capture_output=True, text=True, check=True).stdout
+    assert out.startswith("hisf, version 0.1.0")
+
+
+def test_paths_with_spaces_and_unicode(hisf, tmp_path):
+    folder = tmp_path / "süß # dir"
+    folder.mkdir()
+    path = write_fits(folder / "my cube.fits", *make_cube())
+    assert hisf("run", f"input.data={path}", "scfind.enable=true")[0] == 0
+    assert Path(folder / "my cube_cat.txt").exists()
