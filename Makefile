@@ -6,10 +6,9 @@ VENV   ?= .venv
 PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
 FILES  := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test lint docs clean
+.PHONY: run test lint clean
 
 run: $(VENV)/.installed
-	@mkdir -p examples/output
 	$(VENV)/bin/hisf run parfiles/sdc2.par
 
 test: $(VENV)/.installed-test
@@ -19,9 +18,6 @@ lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-
-docs: $(VENV)/.installed
-	$(VENV)/bin/python docs/generate.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,4 +35,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info examples/output
+	rm -rf $(VENV) build dist *.egg-info

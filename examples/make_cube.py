@@ -164,7 +164,7 @@ def make() -> tuple[np.ndarray, list[tuple[float, ...]]]:
         z = SHAPE[0] * rng.uniform(0.3, 0.7)
         ra, dec, freq = wcs.wcs_pix2world([[x, y, z]], 0)[0]
         offsets, flux, size = disc(mass, incl, pa, freq)
-        galaxy = render(offsets + (z, y, x), flux)
+        galaxy = render(offsets + np.array([z, y, x]), flux)
         cube += galaxy
         total = flux[0] * POINTS * CHANNEL
         width = line_width(galaxy.sum((1, 2)), freq)

@@ -6,8 +6,9 @@ par file → Settings → Cube → precondition → finders → link → reliabi
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,20 +17,24 @@ from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError, NothingFoundError
-from hisf.execution.machine import set_threads, usable_memory
+from hisf.execution.machine import say_when_compiling, set_threads, usable_memory
 from hisf.execution.progress import Progress
 from hisf.execution.statistics import Survey, survey
 from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import Settings, validate
+from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.choose import chosen_finders
+from hisf.stages.finders.contract import Finder
 from hisf.stages.finders.run import run_finders
 from hisf.stages.input.opening import open_inputs
+from hisf.stages.link.contract import Linker
 from hisf.stages.measure.catalogue import make_catalogue
 from hisf.stages.precondition.chain import active_steps, precondition, reload
 from hisf.stages.products.contract import Moment, Result
 from hisf.stages.products.names import product_base
 from hisf.stages.products.writing import check_places, wanted_products, write_products
+from hisf.stages.reliability.contract import Reliability
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +69,37 @@ class Report:
     timings: list[dict[str, object]] = field(default_factory=list)
 
 
+class Stages(NamedTuple):
+    """The implementations that the settings choose."""
+
+    finders: list[type[Finder]]
+    linker: type[Linker]
+    reliability: type[Reliability]
+    dilation: type[Dilation]
+
+
+def choose_stages(settings: Settings, manager: PluginManager) -> Stages:
+    """Choose finders, linker, reliability and dilation.
+
+    Raises
+    ------
+    InputError
+        No finder is left.
+    PluginError
+        No plugin has the name that is asked for.
+    """
+
+    def choose(stage: str, key: str, name: str = "") -> Any:
+        return manager.choose(stage, name or settings[key], f"{settings.origin(key)}: {key}")
+
+    return Stages(
+        [choose("finders", "pipeline.finder", name) for name in chosen_finders(settings)],
+        choose("link", "linker.method"),
+        choose("reliability", "reliability.method"),
+        choose("dilate", "dilation.method"),
+    )
+
+
 def run(settings: Settings, manager: PluginManager, report: Report | None = None) -> Catalogue:
     """Run the pipeline.
 
@@ -87,14 +123,11 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     """
     report = report if report is not None else Report()
     validate(settings)
-    finder_names = chosen_finders(settings)
-    report.finders = finder_names
-    finder_classes = [manager.choose("finders", name, "pipeline.finder") for name in finder_names]
-    linker_class = manager.choose("link", settings["linker.method"], "linker.method")
-    reliability_class = manager.choose("reliability", settings["reliability.method"], "reliability.method")
-    dilation_class = manager.choose("dilate", settings["dilation.method"], "dilation.method")
+    stages = choose_stages(settings, manager)
+    report.finders = [cls.name for cls in stages.finders]
     products = wanted_products([i.cls for i in manager.implementations("products")], settings)
 
+    say_when_compiling()
     set_threads(settings["pipeline.threads"])
     progress = Progress(manager)
     report.timings = progress.timings
@@ -113,10 +146,10 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     noise = _measure_cube(searched, workspace, progress, cube)
     report.rms = noise.rms
 
-    finders = [cls(settings, cube) for cls in finder_classes]
+    finders = [cls(settings, cube) for cls in stages.finders]
     mask = run_finders(finders, searched, settings["pipeline.scoreThreshold"], workspace, progress)
     report.detected = len(mask.voxels())
-    result = result.with_(mask=mask)
+    result = replace(result, mask=mask)
     report.products += write_products(products, Moment.FOUND, result, base)
     if not settings["linker.enable"]:
         raise NothingFoundError("linker.enable is false, so no sources are made of the detected voxels.")
@@ -124,16 +157,17 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     size = int(np.prod(cube.shape))
     with progress.stage("link", size) as advance:
         blanks = noise.finite < size
-        sources = linker_class(settings, cube).link(mask, searched, noise.rms, blanks, workspace, advance)
+        sources = stages.linker(settings, cube).link(mask, searched, noise.rms, blanks, workspace, advance)
     report.linked = len(sources)
-    _require(sources, f"{report.detected} voxels were detected, but no source is left after linking")
+    found = f"{report.detected} voxels were detected" if report.detected else "no voxel was detected"
+    _require(sources, f"{found}, so that no source is left after linking")
     if settings["reliability.enable"]:
         with progress.stage("reliability", len(sources), "source"):
-            sources = reliability_class(settings, cube).judge(sources)
+            sources = stages.reliability(settings, cube).judge(sources)
         _require(sources, f"none of {report.linked} linked sources is reliable")
     if settings["dilation.enable"]:
         with progress.stage("dilate", len(sources), "source") as advance:
-            sources = dilation_class(settings, cube).dilate(sources, searched, advance)
+            sources = stages.dilation(settings, cube).dilate(sources, searched, advance)
     report.kept = len(sources)
 
     assert result.measured is not None
@@ -143,7 +177,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
     with progress.stage("write", len(products), "product"):
-        result = result.with_(sources=sources, catalogue=catalogue)
+        result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(products, Moment.DONE, result, base)
     return catalogue
 

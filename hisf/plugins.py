@@ -117,20 +117,20 @@ class PluginManager:
                 found.append(parameter)
         return tuple(found)
 
-    def choose(self, stage: str, name: str, key: str) -> type[Any]:
+    def choose(self, stage: str, name: str, asked_by: str) -> type[Any]:
         """Return the implementation of ``stage`` called ``name``.
 
         Raises
         ------
         PluginError
-            There is none; ``key`` is the parameter that asked for it.
+            There is none; ``asked_by`` says who asked for it, for example ``my.par line 3: pipeline.finder``.
         """
         known = self.implementations(stage)
         for implementation in known:
             if implementation.name == name:
                 return implementation.cls
         names = ", ".join(i.name for i in known)
-        raise PluginError(f"{key} = {name}: no plugin of that name is installed, only {names} (see `hisf plugins`).")
+        raise PluginError(f"{asked_by} = {name}: no such plugin is installed, only {names} (see `hisf plugins`).")
 
     def open_input(self, path: Path, settings: Settings, region: tuple[int, ...]) -> Cube | None:
         """Open a cube with the first opener that takes it; openers registered last are asked first."""

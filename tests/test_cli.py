@@ -237,3 +237,22 @@ def test_paths_with_spaces_and_unicode(hisf, tmp_path):
     path = write_fits(folder / "my cube.fits", *make_cube())
     assert hisf("run", f"input.data={path}", "scfind.enable=true")[0] == 0
     assert Path(folder / "my cube_cat.txt").exists()
+
+
+def test_check_notices_missing_files_and_plugins(hisf, tmp_path):
+    par = tmp_path / "gone.par"
+    par.write_text("input.data = nowhere.fits\npipeline.finder = wavelet\nlinker.method = duchamp\n")
+    code, out, _ = hisf("check", par)
+    assert code == 7
+    assert "gone.par line 1: input.data = nowhere.fits" in out
+    assert "gone.par line 2: pipeline.finder = wavelet" in out and "scfind, threshold" in out
+
+
+def test_unknown_key_of_a_known_section_lists_its_parameters(hisf, par):
+    _, _, err = hisf("run", par, "dilation.foo=1")
+    assert "there are dilation.enable, dilation.iterationsXY" in err
+
+
+def test_unknown_section_may_be_a_missing_plugin(hisf, par):
+    _, _, err = hisf("run", par, "wavelet.scales=4")
+    assert "no parameter begins with wavelet." in err and "plugin" in err

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from hisf.cli.settings import load
-from hisf.errors import InputError
-from hisf.settings import check_settings
+from hisf.cli.settings import load, what_is_ignored
+from hisf.errors import HisfError, InputError
+from hisf.plugins import PluginManager
+from hisf.settings import Kind, Settings, check_settings
+
+
+def _missing(settings: Settings, manager: PluginManager) -> list[str]:
+    """Return what the settings name that is not there: input files and plugins."""
+    from hisf.pipeline import choose_stages
+
+    paths = [p.name for p in settings.parameters if p.kind is Kind.PATH and p.section == "input" and settings[p.name]]
+    problems = [
+        f"{settings.origin(name)}: {name} = {settings[name]}: no such file."
+        for name in paths
+        if not Path(settings[name]).exists()
+    ]
+    try:
+        choose_stages(settings, manager)
+    except HisfError as error:
+        problems.append(str(error))
+    return problems
 
 
 @click.command("check", short_help="Say what is wrong with a parameter file.")
@@ -16,14 +36,12 @@ def command(arguments: tuple[str, ...]) -> None:
 
     The exit code is 7 if a run would be refused.
     """
-    settings, _ = load(arguments)
+    settings, manager = load(arguments)
     for note in settings.notes:
         click.echo(f"note: {note}")
-    for name in settings.ignored:
-        parameter = next(p for p in settings.parameters if p.name == name)
-        why = "is not in this version of hisf yet" if parameter.effect == "partial" else "has no effect in hisf"
-        click.echo(f"note: {settings.origin(name)}: {name} = {settings.text(name)} {why}.")
-    problems = check_settings(settings)
+    for note in what_is_ignored(settings):
+        click.echo(f"note: {note}")
+    problems = check_settings(settings) + _missing(settings, manager)
     for problem in problems:
         click.echo(f"wrong: {problem}")
     if problems:

@@ -103,7 +103,7 @@ class Display:
         if level >= logging.WARNING:
             self.warnings.append(message)
             self._errors.print(f"[yellow]WARNING:[/yellow] {escape(message)}")
-        elif self._verbose:
+        elif self._verbose or level > logging.INFO:
             self._say(f"    {message}")
 
     def summarise(self, catalogue: Catalogue, report: Report, record: Path) -> None:

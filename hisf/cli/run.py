@@ -7,7 +7,7 @@ import logging
 import click
 
 from hisf.cli.display import Display
-from hisf.cli.settings import load
+from hisf.cli.settings import load, what_is_ignored
 from hisf.errors import HisfError, NothingFoundError
 from hisf.settings import COMMAND_LINE, Settings
 
@@ -50,9 +50,5 @@ def command(arguments: tuple[str, ...], finder: str | None, quiet: bool, verbose
 def _announce(settings: Settings) -> None:
     """Pass on what was noticed while the settings were read."""
     log = logging.getLogger("hisf.settings")
-    for note in settings.notes:
+    for note in (*settings.notes, *what_is_ignored(settings)):
         log.warning("%s", note)
-    for name in settings.ignored:
-        effect = next(p.effect for p in settings.parameters if p.name == name)
-        why = "is not in this version of hisf yet" if effect == "partial" else "has no effect in hisf"
-        log.warning("%s: %s = %s %s.", settings.origin(name), name, settings.text(name), why)

@@ -8,6 +8,13 @@ from hisf.plugins import PluginManager
 from hisf.settings import Settings, load_settings
 
 
+def what_is_ignored(settings: Settings) -> list[str]:
+    """Return a sentence for every setting that this version takes no notice of."""
+    effect = {p.name: p.effect for p in settings.parameters}
+    why = {"partial": "is not in this version of hisf yet", "none": "has no effect in hisf"}
+    return [f"{settings.origin(n)}: {n} = {settings.text(n)} {why[effect[n]]}." for n in settings.ignored]
+
+
 def load(arguments: Sequence[str]) -> tuple[Settings, PluginManager]:
     """Load plugins and settings.
 

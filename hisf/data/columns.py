@@ -82,7 +82,7 @@ MEASURED: tuple[Column, ...] = (
     Column("ell_pa", "float", "deg", "pos.posAng", "Its position angle from +y, counter-clockwise"),
     *_floats("ell3s_maj ell3s_min", "pix", "phys.angSize", "Axis of the ellipse of pixels above 3 sigma"),
     Column("ell3s_pa", "float", "deg", "pos.posAng", "Its position angle from +y, counter-clockwise"),
-    Column("kin_pa", "float", "deg", "pos.posAng", "Position angle of the velocity gradient; -1 where unknown"),
+    Column("kin_pa", "float", "deg", "pos.posAng", "Position angle of the velocity gradient; -1 or NaN where unknown"),
     *_cartesian("err_{}", "float", "stat.error;pos.cartesian.{}", "Uncertainty of {}"),
     Column("err_f_sum", "float", "FLUX", "stat.error;phot.flux", "Uncertainty of f_sum"),
     *(Column(f"world{n}", "float", unit, "", "World coordinate of the centroid") for n, unit in enumerate(WORLD, 1)),

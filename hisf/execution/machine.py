@@ -9,6 +9,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 SHARE = 0.6  # of the available memory
+NOTICE = logging.INFO + 5  # a message for every user that is no warning
 
 
 def set_threads(wanted: int) -> None:
@@ -26,6 +27,20 @@ def set_threads(wanted: int) -> None:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         wanted = int(given) if given.isdigit() and int(given) > 0 else processors
     numba.set_num_threads(min(wanted, processors))
+
+
+def say_when_compiling() -> None:
+    """Tell the user, on the first run after installing, what the compiled kernels are waiting for."""
+    from numba import config
+
+    chosen = Path(str(getattr(config, "CACHE_DIR", "")))
+    places = [Path(__file__).parent.parent / "kernels" / "__pycache__", chosen, _user_cache()]
+    if not any(next(place.rglob("*.nbi"), None) for place in places if place.name):
+        log.log(NOTICE, "First run: compiling for this processor takes up to a minute, once.")
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
 
 
 def usable_memory() -> int:

@@ -8,9 +8,12 @@ from hisf.data.catalogue import Catalogue
 from hisf.data.columns import BASIC, MEASURED, Column, sofia
 
 # spec sofia2 §3.11, in file order; world axes of an equatorial frequency cube are named by the run
-ORDER = """name id x y z x_min x_max y_min y_max z_min z_max n_pix f_min f_max f_sum rel flag fill mean std skew kurt rms
-w20 w50 wm50 ell_maj ell_min ell_pa ell3s_maj ell3s_min ell3s_pa kin_pa err_x err_y err_z err_f_sum world1 world2 world3
-x_peak y_peak z_peak world1_peak world2_peak world3_peak""".split()
+ORDER = [
+    "name", "id", "x", "y", "z", "x_min", "x_max", "y_min", "y_max", "z_min", "z_max", "n_pix", "f_min", "f_max",
+    "f_sum", "rel", "flag", "fill", "mean", "std", "skew", "kurt", "rms", "w20", "w50", "wm50", "ell_maj", "ell_min",
+    "ell_pa", "ell3s_maj", "ell3s_min", "ell3s_pa", "kin_pa", "err_x", "err_y", "err_z", "err_f_sum", "world1",
+    "world2", "world3", "x_peak", "y_peak", "z_peak", "world1_peak", "world2_peak", "world3_peak",
+]  # fmt: skip
 
 
 def small():

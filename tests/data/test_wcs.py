@@ -37,12 +37,12 @@ CARDS = {
 }
 
 
-@pytest.mark.parametrize("cards", CARDS.values(), ids=CARDS)
-@pytest.mark.parametrize("frame", ["equatorial", "galactic"])
-def test_values_are_those_of_astropy(cards, frame):
-    if frame == "galactic" and "CTYPE1" in cards:
-        pytest.skip("NCP is an equatorial projection")
-    header = as_cube(*make_cube(SHAPE, sources=(), frame=frame, cards=cards)).header
+@pytest.mark.parametrize(
+    ("frame", "case"),
+    [("equatorial", case) for case in CARDS] + [("galactic", case) for case in CARDS if case != "ncp"],
+)
+def test_values_are_those_of_astropy(frame, case):
+    header = as_cube(*make_cube(SHAPE, sources=(), frame=frame, cards=CARDS[case])).header
     # the same library underneath: equal but for the order of two additions
     assert np.allclose(WorldCoordinates(header).to_world(X, Y, Z), by_astropy(header), rtol=1e-13, atol=0)
 
@@ -58,7 +58,6 @@ def test_north_celestial_pole_projection():
     # rounding of angles of order 1 rad, against pixels of 5e-5 rad
     assert np.allclose(across / -pixel + 12.0, X, atol=1e-9)
     assert np.allclose(up / pixel + 10.0, Y, atol=1e-9)
-    assert any("NCP" in note or "SIN" in note for note in found.notes)
 
 
 def test_velocities_in_km_s_come_out_in_m_s():

@@ -24,6 +24,7 @@ HEADER = """\
 # Positions are in pixels and channels counted from 0.
 #
 # Header rows:
+#
 #   1 = column number
 #   2 = column name
 #   3 = unit

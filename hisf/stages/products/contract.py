@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import ClassVar
@@ -51,10 +51,6 @@ class Result:
     mask: MaskStore | None = None
     sources: SourceList | None = None
     catalogue: Catalogue | None = None
-
-    def with_(self, **parts: object) -> Result:
-        """Return a copy with more parts filled in."""
-        return replace(self, **parts)  # type: ignore[arg-type]
 
 
 class Product(ABC):

@@ -15,7 +15,9 @@ from hisf.settings import Settings
 from hisf.stages.products.stamp import CREATOR, utc_date
 
 BITPIX = {"uint8": 8, "int16": 16, "int32": 32, "int64": 64, "float32": -32, "float64": -64}
-AXIS = re.compile(r"(CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(\d)|(PC|CD|PV)(\d)_(\d+)|(PC|CD)0{1,2}(\d)0{1,2}(\d)")
+AXIS = re.compile(
+    r"(?:CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(?P<n>\d)|PV(?P<k>\d)_\d+|(?:PC|CD)0*(?P<i>\d)_?0*(?P<j>\d)"
+)
 GLOBAL = ("CELLSCAL", "RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
 BEAM = ("BMAJ", "BMIN", "BPA")
 
@@ -64,7 +66,7 @@ def _belongs(key: str, beam: bool) -> bool:
     if key in BEAM:
         return beam
     match = AXIS.fullmatch(key)
-    return match is not None and all(int(n) <= 3 for n in match.group(2, 4, 7, 8) if n)
+    return match is not None and all(int(n) <= 3 for n in match.groups() if n)
 
 
 def _printable(text: str) -> str:

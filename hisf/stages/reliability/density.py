@@ -54,7 +54,7 @@ class NegativeDensity(Reliability):
             missing = "negative" if not negative else "positive"
             raise HisfError(
                 f"Reliability cannot be determined: there are no {missing} detections among {len(sources)} sources; "
-                "lower the threshold of the finder."
+                "lower the threshold of the finder, or set reliability.enable to false."
             )
         if len(negative) < FEW_NEGATIVES:
             log.warning(

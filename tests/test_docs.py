@@ -1,0 +1,173 @@
+"""What the documentation says is there, is there; its examples and the example cube do what it says of them."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from hisf import hookspecs
+from hisf.api import ArrayVoxels, Box, Tile, Workspace
+from hisf.cli import COMMANDS
+from hisf.data.catalogue import Catalogue
+from hisf.settings import PARAMETERS, load_settings
+from hisf.testing import as_cube, check_finder, make_cube, run_pipeline, write_fits
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PARFILES = sorted((ROOT / "parfiles").glob("*.par"))
+CUBE = ROOT / "examples" / "sdc2_like.fits"
+
+
+def block(page: str, containing: str) -> str:
+    """Return the Python block of a page that has these words in it."""
+    return next(code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if containing in code)
+
+
+def module(code: str) -> ModuleType:
+    made = ModuleType("example")
+    exec(compile(code, "example", "exec"), made.__dict__)
+    return made
+
+
+def headed(page: str, name: str) -> bool:
+    return f"`{name}`" in page or f"`{name}(" in page
+
+
+@pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("hisf_")])
+def test_every_hook_is_described(hook: str) -> None:
+    assert headed(PLUGINS, hook)
+
+
+def test_no_other_hook_is_described() -> None:
+    assert set(re.findall(r"hisf_(?:register|open|start|advance|finish)_\w+", PLUGINS)) <= set(vars(hookspecs))
+
+
+def test_arguments_of_hooks_are_as_described() -> None:
+    for name, arguments in re.findall(r"`(hisf_\w+)\(([\w, ]*)\)`", PLUGINS):
+        code = getattr(hookspecs, name).__code__
+        assert list(code.co_varnames[: code.co_argcount]) == arguments.split(", "), name
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent.name for p in (ROOT / "hisf").glob("*/__init__.py")))
+def test_every_room_is_on_the_map(folder: str) -> None:
+    assert f"`hisf/{folder}/" in ARCHITECTURE
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent.name for p in (ROOT / "hisf" / "stages").glob("*/__init__.py")))
+def test_every_stage_is_on_the_map(folder: str) -> None:
+    assert f"`hisf/stages/{folder}/`" in ARCHITECTURE
+
+
+def test_every_place_on_the_map_is_there() -> None:
+    for place in re.findall(r"^\| `([\w/.]+)`", ARCHITECTURE, re.MULTILINE):
+        assert (ROOT / place).exists(), place
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_mentioned(command: str) -> None:
+    assert f"hisf {command}" in README + PLUGINS + ARCHITECTURE
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md", "docs/plugins.md"])
+def test_every_file_that_a_page_names_is_there(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
+    for place in re.findall(r"`((?:docs|examples|parfiles|plugins)/[\w./-]+)`", page):
+        assert (ROOT / place).exists() or place.startswith("examples/output"), place
+
+
+@pytest.mark.parametrize("parfile", PARFILES, ids=lambda path: path.name)
+def test_par_files_leave_nothing_to_complain_about(parfile: Path) -> None:
+    command = [sys.executable, "-m", "hisf", "check", str(parfile)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "note:" not in done.stdout
+    assert "none of them wrong" in done.stdout
+    assert not done.stderr
+
+
+def test_the_plugin_of_the_readme_is_the_one_in_plugins() -> None:
+    assert block(README, "class Matched") == (ROOT / "plugins/hisf-plugin-matched/hisf_plugin_matched.py").read_text()
+
+
+def test_the_plugin_of_the_readme_works() -> None:
+    example = module(block(README, "class Matched"))
+    (finder_class,) = example.hisf_register_finders()
+    check_finder(finder_class)
+    array, header = make_cube()  # one source, centred on voxel 20, 16, 18
+    finder = finder_class(
+        load_settings(["matched.width=5"], (*PARAMETERS, *finder_class.parameters)), as_cube(array, header)
+    )
+    finder.look(ArrayVoxels(array), Workspace(1 << 30), lambda n: None)
+    box = Box.whole(array.shape)
+    score = finder.find(Tile(box, box, array))
+    assert np.unravel_index(score.argmax(), score.shape)[0] == pytest.approx(20, abs=1)
+    assert score[20, 16, 18] > 0.5 > np.median(score)
+
+
+def test_the_run_from_python_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples" / "output").mkdir(parents=True)
+    (tmp_path / "examples" / CUBE.name).symlink_to(CUBE)
+    (tmp_path / "parfiles").symlink_to(ROOT / "parfiles")
+    monkeypatch.chdir(tmp_path)
+    assert len(module(block(README, "catalogue = run(")).table) == 11
+
+
+def test_the_column_of_the_page_on_plugins_works(tmp_path: Path) -> None:
+    example = module(block(PLUGINS, "class Concentration"))
+    catalogue = run_pipeline(write_fits(tmp_path / "cube.fits", *make_cube()), tmp_path, plugins=[example])
+    assert catalogue.names[-1] == "concentration"
+    assert 0.1 < catalogue["concentration"][0] < 1.0
+
+
+def test_the_file_of_the_page_on_plugins_works(tmp_path: Path) -> None:
+    example = module(block(PLUGINS, "class JsonCatalogue"))
+    path = write_fits(tmp_path / "cube.fits", *make_cube())
+    run_pipeline(path, tmp_path, ["json.enable=true"], plugins=[example])
+    assert '"z": ' in (tmp_path / "cube_cat.json").read_text()
+
+
+def test_the_parameters_of_the_page_on_plugins_can_be_declared() -> None:
+    module(block(PLUGINS, "mine.width"))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """The catalogue of the first run."""
+    settings = [str(ROOT / "parfiles" / "sdc2.par"), f"input.data={CUBE}"]
+    folder = tmp_path_factory.mktemp("first-run")
+    return run_pipeline(CUBE, folder, [*settings, f"output.directory={folder}"])
+
+
+def test_the_first_run_is_as_the_readme_shows_it(found: Catalogue) -> None:
+    shown = re.findall(r"^ +(SDC2 J[\d.-]+) +\d+ ", README, re.MULTILINE)
+    assert shown == found["name"].tolist()
+
+
+def test_the_first_run_finds_what_the_readme_says(found: Catalogue) -> None:
+    truth = Table.read(ROOT / "examples" / "sdc2_like_truth.txt", format="ascii")
+    dx = (found["ra"][:, None] - np.array(truth["ra"])) * np.cos(np.radians(found["dec"]))[:, None]
+    sky = np.hypot(dx, found["dec"][:, None] - np.array(truth["dec"])) * 3600 / 7  # in beams
+    width = np.array(truth["w20"] / 299792.458 * truth["central_freq"])
+    line = np.abs(found["freq"][:, None] - np.array(truth["central_freq"])) / width
+    same = (sky < 1) & (line < 0.5)
+    assert (same.sum(axis=1) == 1).all(), "a source is false, or not clearly one galaxy"
+    assert sorted(np.flatnonzero(same.any(axis=0))) == list(range(11))  # the twelfth is the faintest
+
+
+def test_the_example_cube_can_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("make_cube", ROOT / "examples" / "make_cube.py")
+    assert spec and spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setattr(script, "__file__", str(tmp_path / "make_cube.py"))
+    script.main()
+    for name in ("sdc2_like.fits", "sdc2_like_truth.txt"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "examples" / name).read_bytes(), name
