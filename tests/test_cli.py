@@ -249,7 +249,7 @@ def test_check_notices_missing_files_and_plugins(hisf, tmp_path):
 
 
 def test_unknown_key_of_a_known_section_lists_its_parameters(hisf, par):
-    _, _, err = hisf("run", par, "dilation.foo=1")
+    _, _, err = hisf("run", par, "dilation.xyz123=1")
     assert "there are dilation.enable, dilation.iterationsXY" in err
 
 
