@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from hisf.pipeline import Report
 
 LISTED = 20  # sources in the summary
+FIRST, ALSO = ("id", "name", "x", "y", "z", "f_sum", "rel"), ("n_pix", "w50")  # their columns
+WIDE = 100  # characters that a terminal needs for all of them
 PATIENCE = 10.0  # seconds between lines of one stage in a log
 
 
@@ -112,7 +114,7 @@ class Display:
             return
         if self._bar:
             self._bar.stop()
-        self._console.print(_source_table(catalogue))
+        self._console.print(_source_table(catalogue, wide=self._console.width >= WIDE))
         n, seconds = len(catalogue), sum(float(str(t["seconds"])) for t in report.timings)
         voxels = report.shape[0] * report.shape[1] * report.shape[2]
         more = f", {n - LISTED} more in the catalogue" if n > LISTED else ""
@@ -157,10 +159,10 @@ def _make_bar(console: Console) -> Progress:
     )  # fmt: skip
 
 
-def _source_table(catalogue: Catalogue) -> Table:
-    """Return the columns people look at first, of the first sources."""
-    table = Table(box=box.SIMPLE_HEAD)
-    wanted = [c for c in catalogue.columns if c.name in ("id", "name", "x", "y", "z", "n_pix", "f_sum", "w50", "rel")]
+def _source_table(catalogue: Catalogue, wide: bool) -> Table:
+    """Return the columns people look at first, of the first sources; fewer of them where there is little room."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1) if wide else (0, 1, 0, 0))
+    wanted = [c for c in catalogue.columns if c.name in (*FIRST, *(ALSO if wide else ()))]
     for column in wanted:
         unit = f"\n{column.unit}" if column.unit else ""
         table.add_column(escape(column.name + unit), justify="left" if column.kind == "text" else "right", no_wrap=True)

@@ -101,6 +101,13 @@ class WorldCoordinates:
         """Whether positions are right ascension and declination."""
         return self.axes[0].name == "ra" and self.axes[1].name == "dec"
 
+    def to_pixel(self, longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Transform positions, in deg, to zero-based pixel positions x and y; NaN outside the projection."""
+        sky = self._wcs.sub([1, 2])
+        world = np.column_stack([np.asarray(longitude, float), np.asarray(latitude, float)])
+        pixel = sky.wcs_world2pix(world, 0)
+        return pixel[:, 0], pixel[:, 1]
+
     def to_world(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Transform zero-based pixel positions to world coordinates.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hisf.data.box import Box, Shape, slabs
 from hisf.data.voxels import ArrayVoxels, Voxels
+
+Transform = Callable[[np.ndarray, Box], np.ndarray]
 
 
 class FilteredVoxels:
@@ -20,17 +23,23 @@ class FilteredVoxels:
     voxels : Voxels
     transform : callable
         ``transform(data, box) -> data`` of the same shape and dtype; ``data`` may be changed in place.
+    whole_spectra : bool
+        Whether the function must be given all channels of the spectra that a box touches.
     """
 
-    def __init__(self, voxels: Voxels, transform: Callable[[np.ndarray, Box], np.ndarray]) -> None:
+    def __init__(self, voxels: Voxels, transform: Transform, whole_spectra: bool = False) -> None:
         self._voxels = voxels
         self._transform = transform
+        self._whole_spectra = whole_spectra
         self.shape = voxels.shape
         self.dtype = voxels.dtype
 
     def read(self, box: Box) -> np.ndarray:
         """Return the transformed voxels of ``box``, a new array."""
-        return self._transform(np.array(self._voxels.read(box)), box)
+        if not self._whole_spectra:
+            return self._transform(np.array(self._voxels.read(box)), box)
+        columns = replace(box, z0=0, z1=self.shape[0])
+        return self._transform(np.array(self._voxels.read(columns)), columns)[box.z0 : box.z1]
 
 
 class Workspace:
@@ -80,10 +89,18 @@ class Workspace:
             array[box.slices] = voxels.read(box)
         return ArrayVoxels(array)
 
-    def transform(self, voxels: Voxels, transform: Callable[[np.ndarray, Box], np.ndarray]) -> Voxels:
+    def rows(self, voxels: Voxels) -> Iterator[Box]:
+        """Cut a cube into boxes of whole spectra, as many rows deep as `slab_bytes` allows."""
+        nz, ny, nx = voxels.shape
+        depth = max(1, self._slab_bytes // (nz * nx * voxels.dtype.itemsize))
+        for y in range(0, ny, depth):
+            yield Box(0, nz, y, min(ny, y + depth), 0, nx)
+
+    def transform(self, voxels: Voxels, transform: Transform, whole_spectra: bool = False) -> Voxels:
         """Return the cube seen through ``transform``; a cube that `hold` loaded is changed in place."""
         if not isinstance(voxels, ArrayVoxels):
-            return FilteredVoxels(voxels, transform)
-        for box in slabs(voxels.shape, max(1, self._slab_bytes // voxels.array[0].nbytes)):
+            return FilteredVoxels(voxels, transform, whole_spectra)
+        channels = max(1, self._slab_bytes // voxels.array[0].nbytes)
+        for box in self.rows(voxels) if whole_spectra else slabs(voxels.shape, channels):
             voxels.array[box.slices] = transform(voxels.array[box.slices], box)
         return voxels

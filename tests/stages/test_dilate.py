@@ -5,6 +5,7 @@ import pytest
 
 from hisf.data.box import Box
 from hisf.data.mask_store import MaskStore
+from hisf.data.source import Flag
 from hisf.data.voxels import ArrayVoxels
 from hisf.errors import InputError
 from hisf.execution.workspace import Workspace
@@ -167,3 +168,18 @@ def test_no_iterations_change_nothing():
     (before,), (after,) = grow(*worked_example(), -1, 0, 0)
     assert np.array_equal(before.voxels, after.voxels)
     assert after.f_sum == before.f_sum
+
+
+def test_all_sources_grow_along_z_before_any_grows_in_the_plane():
+    # the first source (higher channels) could take x = 4 in channel 3 by its disc, the second reaches it along z first;
+    # seen in SoFiA's mask of a crowded cube (parity case plain_full)
+    data = np.full((6, 5, 9), 0.5)
+    mask = np.zeros(data.shape, bool)
+    mask[3:5, 2, 3] = True
+    mask[1:3, 2, 4] = True
+    data[mask] = 10.0
+    before, after = grow(data, mask, 0.01, xy=1, z=1)
+    assert [source.label for source in before] == [1, 2]
+    at = after.paint(Box.whole(data.shape))
+    assert at[3, 2, 4] == 2
+    assert after[0].flag & Flag.NEIGHBOUR

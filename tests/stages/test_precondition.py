@@ -11,7 +11,8 @@ from hisf.plugins import PluginManager
 from hisf.settings import load_settings
 from hisf.stages.precondition.chain import active_steps, precondition, reload
 from hisf.stages.precondition.flag import FlagRegions, flag_boxes
-from hisf.stages.precondition.noise_model import LocalNoise, SpectralNoise, measure_noise, window_and_grid
+from hisf.stages.precondition.grid import window_and_grid
+from hisf.stages.precondition.noise_model import LocalNoise, SpectralNoise, measure_noise
 from hisf.testing import as_cube, make_cube
 
 SHAPE = (12, 17, 19)

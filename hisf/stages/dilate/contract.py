@@ -24,7 +24,7 @@ class Dilation(ABC):
 
     @abstractmethod
     def dilate(self, sources: SourceList, voxels: Voxels, advance: Callable[[int], None]) -> SourceList:
-        """Return the sources with grown masks, in the same order; call ``advance(1)`` after each.
+        """Return the sources with grown masks, in the same order.
 
-        ``voxels`` is the searched cube.
+        ``voxels`` is the searched cube. Call ``advance(1)`` per source.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from hisf.data.source import Source, SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError
 from hisf.stages.dilate.contract import Dilation
+
+if TYPE_CHECKING:
+    from hisf.kernels.dilate import SpatialGrowth, SpectralGrowth
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +36,10 @@ class FluxGrowth(Dilation):
         """
         self._check_iterations(voxels)
         grown = SourceList(sources.shape, sources)
-        for position, source in enumerate(sources):
-            grown.replace(position, self._grow(source, grown, voxels))
+        for position in range(len(grown)):  # all sources along z before any in the plane
+            grown.replace(position, self._grow_spectrally(grown[position], grown, voxels))
+        for position in range(len(grown)):
+            grown.replace(position, self._grow_spatially(grown[position], grown, voxels))
             advance(1)
         return grown
 
@@ -47,42 +53,51 @@ class FluxGrowth(Dilation):
             if s[key] >= size:
                 raise InputError(f"{key} = {s[key]} is too large for {self.cube.name}, which has {axes}; use fewer.")
 
-    def _grow(self, source: Source, sources: SourceList, voxels: Voxels) -> Source:
-        from hisf.kernels.dilate import grow_spatially, grow_spectrally
+    def _grow_spectrally(self, source: Source, sources: SourceList, voxels: Voxels) -> Source:
+        from hisf.kernels.dilate import grow_spectrally
 
-        s = self.settings
-        reach_xy, reach_z = max(0, s["dilation.iterationsXY"]), max(0, s["dilation.iterationsZ"])
-        threshold = s["dilation.threshold"]
-        nz, ny, nx = voxels.shape
-        box = source.box.grow((reach_z, reach_xy, reach_xy), voxels.shape)
-        data, labels = voxels.read(box), sources.paint(box)
-        spectral = grow_spectrally(
-            data, labels, source.label, source.f_sum, threshold, reach_z, box.z0 == 0, box.z1 == nz
-        )
-        spatial = grow_spatially(
-            data, labels, source.label, spectral.f_sum, threshold, reach_xy,
+        reach = max(0, self.settings["dilation.iterationsZ"])
+        box = source.box.grow((reach, 0, 0), voxels.shape)
+        labels = sources.paint(box)
+        growth = grow_spectrally(
+            voxels.read(box), labels, source.label, source.f_sum, self.settings["dilation.threshold"], reach,
+            box.z0 == 0, box.z1 == voxels.shape[0],
+        )  # fmt: skip
+        log.debug("source %d: %d voxels joined along z", source.label, growth.n_added)
+        return _grown(source, labels, box, growth, voxels)
+
+    def _grow_spatially(self, source: Source, sources: SourceList, voxels: Voxels) -> Source:
+        from hisf.kernels.dilate import grow_spatially
+
+        reach = max(0, self.settings["dilation.iterationsXY"])
+        _, ny, nx = voxels.shape
+        box = source.box.grow((0, reach, reach), voxels.shape)
+        labels = sources.paint(box)
+        growth = grow_spatially(
+            voxels.read(box), labels, source.label, source.f_sum, self.settings["dilation.threshold"], reach,
             (box.y0 == 0, box.y1 == ny, box.x0 == 0, box.x1 == nx),
         )  # fmt: skip
-        log.debug(
-            "source %d: %d voxels joined along z, %d in radius %d",
-            source.label, spectral.n_added, spatial.n_added, spatial.radius,
-        )  # fmt: skip
-        z, y, x = np.nonzero(labels == source.label)
-        members = (x + box.x0) + nx * ((y + box.y0) + ny * (z + box.z0))
-        return replace(
-            source,
-            voxels=members,
-            box=_box_of(z, y, x).shift(box.z0, box.y0, box.x0),
-            n_pix=len(members),
-            f_sum=spatial.f_sum,
-            f_min=min(source.f_min, spectral.added_min, spatial.added_min),
-            f_max=max(source.f_max, spectral.added_max, spatial.added_max),
-            flag=source.flag | spectral.flags | spatial.flags,
-        )
+        log.debug("source %d: %d voxels joined within radius %d", source.label, growth.n_added, growth.radius)
+        return _grown(source, labels, box, growth, voxels)
 
 
-def _box_of(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> Box:
-    """Return the bounding box of voxels."""
-    return Box(
-        int(z.min()), int(z.max()) + 1, int(y.min()), int(y.max()) + 1, int(x.min()), int(x.max()) + 1
-    )  # fmt: skip
+def _grown(
+    source: Source, labels: np.ndarray, box: Box, growth: SpectralGrowth | SpatialGrowth, voxels: Voxels
+) -> Source:
+    """Return the source with the voxels that carry its label in ``labels``, the labels of ``box``."""
+    if not growth.n_added:
+        return source.flagged(growth.flags)
+    _, ny, nx = voxels.shape
+    z, y, x = np.nonzero(labels == source.label)
+    members = (x + box.x0) + nx * ((y + box.y0) + ny * (z + box.z0))
+    bounds = Box(int(z.min()), int(z.max()) + 1, int(y.min()), int(y.max()) + 1, int(x.min()), int(x.max()) + 1)
+    return replace(
+        source,
+        voxels=members,
+        box=bounds.shift(box.z0, box.y0, box.x0),
+        n_pix=len(members),
+        f_sum=growth.f_sum,
+        f_min=min(source.f_min, growth.added_min),
+        f_max=max(source.f_max, growth.added_max),
+        flag=source.flag | growth.flags,
+    )

@@ -12,7 +12,14 @@ from hisf.settings import Settings
 if TYPE_CHECKING:
     from hisf.plugins import PluginManager
 
-COMPANIONS = ("gain", "noise", "weights", "mask")
+# name -> parameter, whether the cube holds integers
+COMPANIONS = {
+    "gain": ("input.gain", False),
+    "noise": ("input.noise", False),
+    "weights": ("input.weights", False),
+    "mask": ("input.mask", True),
+    "flag": ("flag.cube", True),
+}
 
 
 def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
@@ -30,16 +37,14 @@ def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
     if not settings["input.data"]:
         raise InputError("input.data is not set; name the cube to search, for example input.data=cube.fits.")
     cube = _open(manager, settings, "input.data").require_floats()
-    for name in COMPANIONS:
-        if not settings[f"input.{name}"]:
-            continue
-        companion = _open(manager, settings, f"input.{name}").require_shape(cube.shape)
-        if name == "mask":
-            if not companion.integer:
-                raise InputError(f"{companion.name} does not hold integers; input.mask needs a cube of labels.")
-        else:
-            companion.require_floats()
-        cube.companions[name] = companion
+    for name, (key, integers) in COMPANIONS.items():
+        if settings[key]:
+            companion = _open(manager, settings, key).require_shape(cube.shape)
+            if not integers:
+                companion.require_floats()
+            elif not companion.integer:
+                raise InputError(f"{companion.name} does not hold integers; {key} needs a cube of integers.")
+            cube.companions[name] = companion
     return cube
 
 

@@ -32,7 +32,7 @@ def precondition(cube: Cube, steps: Sequence[Step], workspace: Workspace, progre
         if step.searching:
             with progress.stage(step.name, size) as advance:
                 step.measure(voxels, workspace, advance)
-                voxels = workspace.transform(voxels, step.apply)
+                voxels = workspace.transform(voxels, step.apply, step.whole_spectra)
     return voxels
 
 
@@ -47,7 +47,7 @@ def reload(cube: Cube, searched: Voxels, steps: Sequence[Step]) -> Voxels:
     voxels: Voxels = cube
     for step in steps:
         if step.measuring:
-            voxels = FilteredVoxels(voxels, step.apply)
+            voxels = FilteredVoxels(voxels, step.apply, step.whole_spectra)
     return voxels
 
 

@@ -39,6 +39,8 @@ class Step(ABC):
         Those it declares, beside the ones hisf has already.
     searching, measuring : bool
         Whether the step acts on the cube that is searched, and on the reloaded cube that is measured.
+    whole_spectra : bool
+        Whether `apply` must be given all channels of the spectra that a box touches.
     rescales : bool
         Whether it changes the scale of the data, so that measuring needs the reloaded cube (spec sofia2 §2.2, 28a).
     """
@@ -48,6 +50,7 @@ class Step(ABC):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     searching: ClassVar[bool] = True
     measuring: ClassVar[bool] = False
+    whole_spectra: ClassVar[bool] = False
     rescales: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, cube: Cube) -> None:

@@ -13,8 +13,21 @@ if TYPE_CHECKING:
 @hookimpl
 def hisf_register_steps() -> list[type[Step]]:
     """Return the steps of SoFiA 2, in its order (spec sofia2 §2.2)."""
+    from hisf.stages.precondition.baseline import SubtractContinuum, SubtractRipples
     from hisf.stages.precondition.cubes import DivideByGain, DivideByNoise, Invert, MultiplyByWeights
-    from hisf.stages.precondition.flag import FlagRegions
+    from hisf.stages.precondition.flag import FlagAutomatically, FlagCube, FlagPositions, FlagRegions
     from hisf.stages.precondition.scale_noise import ScaleNoise
 
-    return [FlagRegions, Invert, DivideByNoise, MultiplyByWeights, ScaleNoise, DivideByGain]
+    return [
+        FlagCube,
+        FlagRegions,
+        Invert,
+        FlagPositions,
+        DivideByNoise,
+        MultiplyByWeights,
+        SubtractContinuum,
+        ScaleNoise,
+        FlagAutomatically,
+        SubtractRipples,
+        DivideByGain,
+    ]

@@ -15,9 +15,7 @@ from hisf.settings import Settings
 from hisf.stages.products.stamp import CREATOR, utc_date
 
 BITPIX = {"uint8": 8, "int16": 16, "int32": 32, "int64": 64, "float32": -32, "float64": -64}
-AXIS = re.compile(
-    r"(?:CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(?P<n>\d)|PV(?P<k>\d)_\d+|(?:PC|CD)0*(?P<i>\d)_?0*(?P<j>\d)"
-)
+AXIS = re.compile(r"(?:CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(?P<n>\d)|PV(?P<k>\d)_\d+|(?:PC|CD)0*(?P<i>\d)_?0*(?P<j>\d)")
 GLOBAL = ("CELLSCAL", "RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
 BEAM = ("BMAJ", "BMIN", "BPA")
 

@@ -63,7 +63,7 @@ class NoiseCube(Product):
         """Write the cube, channel by channel; flagged boxes are blank."""
         noise = _noise(result)
         assert isinstance(noise, LocalNoise)
-        header = image_header(result.cube, noise.cells.dtype, result.settings, unit=None, beam=True)
+        header = image_header(result.cube, noise.grid.cells.dtype, result.settings, unit=None, beam=True)
         write_image(path, header, _noise_planes(noise, result))
 
 
@@ -71,7 +71,8 @@ def _noise_planes(noise: LocalNoise, result: Result) -> Iterator[np.ndarray]:
     nz, ny, nx = result.cube.shape
     flags = [step for step in result.steps if isinstance(step, FlagRegions)]
     for z in range(nz):
-        plane = noise.planes(z, z + 1)
+        box = Box(z, z + 1, 0, ny, 0, nx)
+        plane = noise.grid.read(box)
         for step in flags:
-            plane = step.apply(plane, Box(z, z + 1, 0, ny, 0, nx))
+            plane = step.apply(plane, box)
         yield plane

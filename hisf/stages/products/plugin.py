@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def hisf_register_products() -> list[type[Product]]:
     """Return noise, mask and catalogues."""
     from hisf.stages.products.ascii import AsciiCatalogue
+    from hisf.stages.products.flags import FlagLog
     from hisf.stages.products.mask import MaskCube
     from hisf.stages.products.noise import NoiseCube, NoiseSpectrum
     from hisf.stages.products.votable import VOTableCatalogue
 
-    return [NoiseSpectrum, NoiseCube, MaskCube, AsciiCatalogue, VOTableCatalogue]
+    return [NoiseSpectrum, NoiseCube, FlagLog, MaskCube, AsciiCatalogue, VOTableCatalogue]

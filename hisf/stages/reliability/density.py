@@ -65,16 +65,15 @@ class NegativeDensity(Reliability):
         spread = self._regular(covariance(points["negative"]))
         scale = self._scale(points["positive"], points["negative"], spread)
         inverse = np.linalg.inv(spread * scale**2)
-        limit = self._smallest_snr()
-        wanted = [
-            i
-            for i, source in enumerate(positive)
-            if source.f_sum**2 / source.n_pix > limit**2 and source.n_pix > s["reliability.minPixels"]
-        ]
-        at = points["positive"][wanted]
-        rel = reliability_of(density(at, points["positive"], inverse), density(at, points["negative"], inverse))
-        threshold = s["reliability.threshold"]
-        kept = [replace(positive[i], rel=float(r)) for i, r in zip(wanted, rel, strict=True) if r >= threshold]
+        bright = np.array([source.f_sum / np.sqrt(source.n_pix) > self._smallest_snr() for source in positive])
+        large = np.array([source.n_pix > s["reliability.minPixels"] for source in positive])
+        at = points["positive"][bright & large]
+        rel = np.zeros(len(positive))
+        rel[bright & large] = reliability_of(
+            density(at, points["positive"], inverse), density(at, points["negative"], inverse)
+        )
+        keep = np.flatnonzero(bright & (rel >= s["reliability.threshold"]))
+        kept = [replace(positive[i], rel=float(rel[i])) for i in keep]
         log.info("reliability: %d of %d positive sources kept, %d negative", len(kept), len(positive), len(negative))
         return SourceList(sources.shape, (replace(source, label=n) for n, source in enumerate(kept, 1)))
 
