@@ -14,6 +14,7 @@ import numpy as np
 
 from hisf.data.catalogue import Catalogue
 from hisf.data.cube import Cube
+from hisf.data.mask_store import MaskStore
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError, NothingFoundError
@@ -26,6 +27,7 @@ from hisf.settings import Settings, validate
 from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.choose import chosen_finders
 from hisf.stages.finders.contract import Finder
+from hisf.stages.finders.mask import InputMask
 from hisf.stages.finders.run import run_finders
 from hisf.stages.input.opening import open_inputs
 from hisf.stages.link.contract import Linker
@@ -147,10 +149,13 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     report.rms = noise.rms
 
     finders = [cls(settings, cube) for cls in stages.finders]
-    mask = run_finders(finders, searched, settings["pipeline.scoreThreshold"], workspace, progress)
-    report.detected = len(mask.voxels())
+    score, mask = settings["pipeline.scoreThreshold"], MaskStore(cube.shape)
+    searchers = [finder for finder in finders if finder.name != InputMask.name]
+    run_finders(searchers, searched, mask, score, workspace, progress)
     result = replace(result, mask=mask)
     report.products += write_products(products, Moment.FOUND, result, base)
+    run_finders([finder for finder in finders if finder not in searchers], searched, mask, score, workspace, progress)
+    report.detected = len(mask.voxels())
     if not settings["linker.enable"]:
         raise NothingFoundError("linker.enable is false, so no sources are made of the detected voxels.")
 

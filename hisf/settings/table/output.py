@@ -19,26 +19,19 @@ PARAMETERS = (
     ),
     Parameter("output.writeCatASCII", Kind.BOOL, "true", "Write the catalogue as plain text.", "2.4"),
     Parameter("output.writeCatXML", Kind.BOOL, "true", "Write the catalogue as VOTable.", "2.4"),
-    Parameter("output.writeCatSQL", Kind.BOOL, "false", "Write the catalogue as SQL.", "2.4", effect="partial"),
+    Parameter("output.writeCatSQL", Kind.BOOL, "false", "Write the catalogue as SQL.", "2.4"),
     Parameter("output.writeKarma", Kind.BOOL, "false", "Write an annotation file for Karma.", "2.5", effect="partial"),
     Parameter("output.writeNoise", Kind.BOOL, "false", "Write the noise by which the data were divided.", "2.4"),
-    Parameter(
-        "output.writeFiltered", Kind.BOOL, "false", "Write the cube as it was searched.", "2.4", effect="partial"
-    ),
+    Parameter("output.writeFiltered", Kind.BOOL, "false", "Write the cube as it was searched.", "2.4"),
     Parameter("output.writeMask", Kind.BOOL, "false", "Write the mask of all sources.", "2.4"),
-    Parameter(
-        "output.writeMask2d", Kind.BOOL, "false", "Write the mask projected on the sky.", "2.4", effect="partial"
-    ),
-    Parameter(
-        "output.writeRawMask", Kind.BOOL, "false", "Write what was detected before linking.", "2.4", effect="partial"
-    ),
+    Parameter("output.writeMask2d", Kind.BOOL, "false", "Write the mask projected on the sky.", "2.4"),
+    Parameter("output.writeRawMask", Kind.BOOL, "false", "Write what was detected before linking.", "2.4"),
     Parameter(
         "output.writeMoments",
         Kind.BOOL,
         "false",
         "Write moment maps of everything in the mask.",
         "2.4",
-        effect="partial",
     ),
     Parameter(
         "output.writeCubelets",

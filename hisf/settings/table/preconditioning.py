@@ -19,7 +19,6 @@ _FLAG = (
         "",
         "Cube of integers of the data's size whose non-zero voxels are blanked.",
         "2.6",
-        effect="partial",
     ),
     Parameter(
         "flag.catalog",
@@ -27,7 +26,6 @@ _FLAG = (
         "",
         "Table of two columns, longitude and latitude, of sky positions to blank.",
         "2.4",
-        effect="partial",
     ),
     Parameter(
         "flag.radius",
@@ -36,7 +34,6 @@ _FLAG = (
         "Radius of the discs that are blanked around the positions of flag.catalog.",
         "2.4",
         unit="pixels",
-        effect="partial",
     ),
     Parameter(
         "flag.auto",
@@ -46,7 +43,6 @@ _FLAG = (
         "2.4",
         choices=("false", "channels", "pixels", "true"),
         fallback="false",
-        effect="partial",
     ),
     Parameter(
         "flag.threshold",
@@ -55,7 +51,6 @@ _FLAG = (
         "How far the noise of a channel or pixel must lie from the typical one for flag.auto to blank it.",
         "2.4",
         unit="scatter of the noise values",
-        effect="partial",
     ),
     Parameter(
         "flag.log",
@@ -63,7 +58,6 @@ _FLAG = (
         "false",
         "Write down which channels and pixels flag.auto blanked.",
         "2.4",
-        effect="partial",
     ),
 )
 
@@ -74,7 +68,6 @@ _CONTSUB = (
         "false",
         "Subtract residual continuum from every spectrum.",
         "2.4",
-        effect="partial",
     ),
     Parameter(
         "contsub.order",
@@ -82,7 +75,6 @@ _CONTSUB = (
         "0",
         "Shape of the continuum: 0 is constant, 1 a straight line; higher orders are reduced to 1.",
         "2.4",
-        effect="partial",
     ),
     Parameter(
         "contsub.threshold",
@@ -91,7 +83,6 @@ _CONTSUB = (
         "Level above which a channel is taken for emission and left out of the fit; its sign does not matter.",
         "2.4",
         unit="noise",
-        effect="partial",
     ),
     Parameter(
         "contsub.shift",
@@ -101,7 +92,6 @@ _CONTSUB = (
         "more than five times as many channels.",
         "2.4",
         unit="channels",
-        effect="partial",
     ),
     Parameter(
         "contsub.padding",
@@ -110,7 +100,6 @@ _CONTSUB = (
         "Number of channels left out on either side of a channel with emission.",
         "2.4",
         unit="channels",
-        effect="partial",
     ),
 )
 
@@ -193,7 +182,6 @@ _RIPPLE_FILTER = (
         "false",
         "Subtract the background in a window that runs over the cube, against ripples and extended artefacts.",
         "2.4",
-        effect="partial",
     ),
     Parameter(
         "rippleFilter.statistic",
@@ -203,7 +191,6 @@ _RIPPLE_FILTER = (
         "2.4",
         choices=("median", "mean"),
         fallback="median",
-        effect="partial",
     ),
     Parameter(
         "rippleFilter.windowXY",
@@ -213,7 +200,6 @@ _RIPPLE_FILTER = (
         "2.4",
         minimum=0,
         unit="pixels",
-        effect="partial",
     ),
     Parameter(
         "rippleFilter.windowZ",
@@ -223,7 +209,6 @@ _RIPPLE_FILTER = (
         "2.4",
         minimum=0,
         unit="channels",
-        effect="partial",
     ),
     Parameter(
         "rippleFilter.gridXY",
@@ -233,7 +218,6 @@ _RIPPLE_FILTER = (
         "2.4",
         minimum=0,
         unit="pixels",
-        effect="partial",
     ),
     Parameter(
         "rippleFilter.gridZ",
@@ -243,7 +227,6 @@ _RIPPLE_FILTER = (
         "2.4",
         minimum=0,
         unit="channels",
-        effect="partial",
     ),
     Parameter(
         "rippleFilter.interpolate",
@@ -251,7 +234,6 @@ _RIPPLE_FILTER = (
         "false",
         "Interpolate the background linearly between the positions of the window.",
         "2.4",
-        effect="partial",
     ),
 )
 

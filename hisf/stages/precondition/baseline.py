@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -45,7 +45,8 @@ class SubtractContinuum(Step):
             log.warning("contsub.shift = 0 is replaced by 1.")
         if cube.shape[0] <= 5 * self.shift:
             raise InputError(
-                f"contsub.shift = {self.shift} needs more than {5 * self.shift} channels; {cube.name} has {cube.shape[0]}."
+                f"contsub.shift = {self.shift} needs more than {5 * self.shift} channels: "
+                f"{cube.name} has {cube.shape[0]}."
             )
 
     @classmethod
@@ -77,11 +78,7 @@ class SubtractRipples(Step):
         """Measure the windows of the whole cube."""
         from hisf.kernels.windows import level_of_windows
 
-        statistic = self.settings["rippleFilter.statistic"]
-
-        def measure(*window: Any, z_offset: int) -> np.ndarray:
-            return level_of_windows(*window, statistic, z_offset=z_offset)
-
+        measure = partial(level_of_windows, statistic=self.settings["rippleFilter.statistic"])
         self.level = measure_grid(voxels, self.settings, "rippleFilter", measure, workspace, advance)
 
     def apply(self, data: np.ndarray, box: Box) -> np.ndarray:

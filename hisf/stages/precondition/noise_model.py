@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -93,9 +94,7 @@ def _spectral(
 def _local(voxels: Voxels, settings: Settings, workspace: Workspace, advance: Callable[[int], None]) -> LocalNoise:
     from hisf.kernels.windows import noise_of_windows
 
-    statistic, flux_range = settings["scaleNoise.statistic"], settings["scaleNoise.fluxRange"]
-
-    def measure(*window: Any, z_offset: int) -> np.ndarray:
-        return noise_of_windows(*window, statistic, flux_range, z_offset=z_offset)
-
+    measure = partial(
+        noise_of_windows, statistic=settings["scaleNoise.statistic"], flux_range=settings["scaleNoise.fluxRange"]
+    )
     return LocalNoise(measure_grid(voxels, settings, "scaleNoise", measure, workspace, advance))

@@ -25,7 +25,7 @@ class Moment(Enum):
     DONE = "done"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """What a run has made so far; later parts are None until they exist.
 

@@ -16,12 +16,14 @@ from hisf.stages.products.stamp import CREATOR, utc_date
 
 BITPIX = {"uint8": 8, "int16": 16, "int32": 32, "int64": 64, "float32": -32, "float64": -64}
 AXIS = re.compile(r"(?:CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(?P<n>\d)|PV(?P<k>\d)_\d+|(?:PC|CD)0*(?P<i>\d)_?0*(?P<j>\d)")
-GLOBAL = ("CELLSCAL", "RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
+GLOBAL = ("RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
 BEAM = ("BMAJ", "BMIN", "BPA")
 
 
-def image_header(cube: Cube, dtype: np.dtype, settings: Settings, unit: str | None, beam: bool) -> fits.Header:
-    """Return the header of an image of the cube's size.
+def image_header(
+    cube: Cube, dtype: np.dtype, settings: Settings, unit: str | None, beam: bool, axes: int = 3
+) -> fits.Header:
+    """Return the header of a cube or image on the grid of the data.
 
     Parameters
     ----------
@@ -35,15 +37,18 @@ def image_header(cube: Cube, dtype: np.dtype, settings: Settings, unit: str | No
         BUNIT; None copies that of the cube.
     beam : bool
         Whether the beam belongs into the header.
+    axes : int
+        3 for a cube, of which an image has only 2; 2 for a map.
     """
+    axes = min(axes, int(card(cube.header, "NAXIS", axes)))
     header = fits.Header()
-    nz, ny, nx = cube.shape
     header["SIMPLE"] = True
     header["BITPIX"] = BITPIX[dtype.name]
-    header["NAXIS"] = 3
-    header["NAXIS1"], header["NAXIS2"], header["NAXIS3"] = nx, ny, nz
+    header["NAXIS"] = axes
+    for n in range(axes):
+        header[f"NAXIS{n + 1}"] = cube.shape[2 - n]
     for key in cube.header:
-        if key in header or not _belongs(key, beam):
+        if key in header or not _belongs(key, beam, axes):
             continue
         value = card(cube.header, key)
         if value is not None:
@@ -58,13 +63,15 @@ def image_header(cube: Cube, dtype: np.dtype, settings: Settings, unit: str | No
     return header
 
 
-def _belongs(key: str, beam: bool) -> bool:
+def _belongs(key: str, beam: bool, axes: int) -> bool:
+    if key == "CELLSCAL":
+        return axes == 3
     if key in GLOBAL or key.startswith("SPECSYS"):
         return True
     if key in BEAM:
         return beam
     match = AXIS.fullmatch(key)
-    return match is not None and all(int(n) <= 3 for n in match.groups() if n)
+    return match is not None and all(int(n) <= axes for n in match.groups() if n)
 
 
 def _printable(text: str) -> str:

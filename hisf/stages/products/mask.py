@@ -1,4 +1,4 @@
-"""The mask cube: every voxel carries the id of its source (spec sofia2 §4.1)."""
+"""Mask cubes: of the sources, and of what was detected before linking (spec sofia2 §4.1)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from hisf.data.box import Box
+from hisf.data.mask_store import MaskStore
 from hisf.data.source import SourceList
 from hisf.settings import Settings
-from hisf.stages.products.contract import Product, Result
+from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.fits_image import image_header, write_image
 
 SLAB_BYTES = 1 << 25
@@ -32,6 +33,35 @@ class MaskCube(Product):
         assert result.sources is not None
         header = image_header(result.cube, np.dtype(np.int32), result.settings, unit=" ", beam=False)
         write_image(path, header, _label_planes(result.sources))
+
+
+class RawMask(Product):
+    """uint8 cube: 1 where the finders detected something, before linking and without the input mask."""
+
+    name = "raw mask"
+    suffix = "_mask-raw.fits"
+    moment = Moment.FOUND
+
+    @classmethod
+    def wanted(cls, settings: Settings) -> bool:
+        """Return ``output.writeRawMask``."""
+        return settings["output.writeRawMask"]
+
+    def write(self, result: Result, path: Path) -> None:
+        """Write the mask, channel by channel."""
+        assert result.mask is not None
+        header = image_header(result.cube, np.dtype(np.uint8), result.settings, unit=" ", beam=False)
+        write_image(path, header, _raw_planes(result.mask))
+
+
+def _raw_planes(mask: MaskStore) -> Iterator[np.ndarray]:
+    nz, ny, nx = mask.shape
+    voxels = mask.voxels()
+    for z in range(nz):
+        plane = np.zeros(ny * nx, np.uint8)
+        low, high = np.searchsorted(voxels, (z * ny * nx, (z + 1) * ny * nx))
+        plane[voxels[low:high] - z * ny * nx] = 1
+        yield plane.reshape(1, ny, nx)
 
 
 def _label_planes(sources: SourceList) -> Iterator[np.ndarray]:

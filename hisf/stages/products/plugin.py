@@ -12,11 +12,29 @@ if TYPE_CHECKING:
 
 @hookimpl
 def hisf_register_products() -> list[type[Product]]:
-    """Return noise, mask and catalogues."""
+    """Return noise, flags, cubes, masks, maps and catalogues."""
     from hisf.stages.products.ascii import AsciiCatalogue
+    from hisf.stages.products.filtered import FilteredCube
     from hisf.stages.products.flags import FlagLog
-    from hisf.stages.products.mask import MaskCube
+    from hisf.stages.products.maps import Channels, MaskImage, Moment0, Moment1, Moment2
+    from hisf.stages.products.mask import MaskCube, RawMask
     from hisf.stages.products.noise import NoiseCube, NoiseSpectrum
+    from hisf.stages.products.sql import SqlCatalogue
     from hisf.stages.products.votable import VOTableCatalogue
 
-    return [NoiseSpectrum, NoiseCube, FlagLog, MaskCube, AsciiCatalogue, VOTableCatalogue]
+    return [
+        NoiseSpectrum,
+        NoiseCube,
+        FlagLog,
+        FilteredCube,
+        RawMask,
+        MaskCube,
+        MaskImage,
+        Moment0,
+        Moment1,
+        Moment2,
+        Channels,
+        AsciiCatalogue,
+        VOTableCatalogue,
+        SqlCatalogue,
+    ]

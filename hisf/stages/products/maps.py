@@ -1,0 +1,168 @@
+"""Maps of everything in the mask: moments 0, 1 and 2, and the number of channels (spec sofia2 §3.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from hisf.data.box import slabs
+from hisf.data.cube import Cube
+from hisf.settings import Settings
+from hisf.stages.products.contract import Product, Result
+from hisf.stages.products.fits_image import image_header, write_image
+
+SLAB_BYTES = 1 << 25
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Maps of shape (y, x).
+
+    Attributes
+    ----------
+    moment0, moment1, moment2 : ndarray of float32
+        Flux times channel width; mean and dispersion of the spectral coordinate, NaN where there is no positive flux.
+    channels : ndarray of int32
+    """
+
+    moment0: np.ndarray
+    moment1: np.ndarray
+    moment2: np.ndarray
+    channels: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def make_maps(result: Result) -> Maps:
+    """Make all maps of a result, channel by channel from the last one down, in float32 as SoFiA does.
+
+    The spectral coordinate is that of pixel (0, 0), or the channel number without world coordinates.
+    """
+    _, ny, nx = result.cube.shape
+    coordinate, width = _spectral_coordinates(result.cube, result.settings)
+    zero = np.zeros((ny, nx), np.float32)
+    flux, weight, weighted, scatter = zero.copy(), zero.copy(), zero.copy(), zero.copy()
+    channels = np.zeros((ny, nx), np.int32)
+    for z, values, inside in _channels(result):
+        flux[inside] += values[inside]
+        channels[inside] += 1
+        positive = inside & (values > 0)
+        weight[positive] += values[positive]
+        weighted[positive] += (values[positive].astype(float) * coordinate[z]).astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(weight > 0, weighted / weight, np.float32(np.nan))
+        for z, values, inside in _channels(result):
+            positive = inside & (values > 0)
+            offset = mean[positive].astype(float) - coordinate[z]
+            scatter[positive] += (values[positive] * offset**2).astype(np.float32)
+        good = (weight > 0) & (scatter > 0)
+        dispersion = np.where(good, np.sqrt(scatter / weight), np.float32(np.nan))
+    return Maps(flux * np.float32(width), mean, dispersion, channels)
+
+
+def _channels(result: Result) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield channel, its voxels (y, x) and which of them belong to a source, from the last channel down."""
+    assert result.sources is not None and result.measured is not None
+    _, ny, nx = result.cube.shape
+    for box in slabs(result.cube.shape, max(1, SLAB_BYTES // (8 * ny * nx))):
+        if not result.sources.in_box(box):
+            continue
+        labels, data = result.sources.paint(box), result.measured.read(box)
+        for n in range(box.shape[0] - 1, -1, -1):
+            inside = labels[n] != 0
+            if inside.any():
+                yield box.z0 + n, data[n], inside
+
+
+def _spectral_coordinates(cube: Cube, settings: Settings) -> tuple[np.ndarray, float]:
+    """Return the spectral coordinate of every channel, and the channel width that moment 0 is multiplied by."""
+    z = np.arange(cube.shape[0], dtype=float)
+    if cube.wcs is None or not settings["parameter.wcs"] or cube.shape[0] == 1:
+        return z, 1.0
+    return cube.wcs.to_world(np.zeros_like(z), np.zeros_like(z), z)[2], cube.scales.channel
+
+
+class _Map(Product):
+    """One of the maps."""
+
+    @classmethod
+    def wanted(cls, settings: Settings) -> bool:
+        """Return ``output.writeMoments``."""
+        return settings["output.writeMoments"]
+
+    def _write(self, result: Result, path: Path, image: np.ndarray, unit: str) -> None:
+        header = image_header(result.cube, image.dtype, result.settings, unit=unit, beam=True, axes=2)
+        write_image(path, header, [image])
+
+
+class Moment0(_Map):
+    """Integrated flux."""
+
+    name = "moment 0"
+    suffix = "_mom0.fits"
+
+    def write(self, result: Result, path: Path) -> None:
+        """Write the map."""
+        scales = result.cube.scales
+        _, width = _spectral_coordinates(result.cube, result.settings)
+        unit = scales.unit if width == 1.0 else f"{scales.unit}*{result.cube.spectral_unit}"
+        self._write(result, path, make_maps(result).moment0, unit)
+
+
+class Moment1(_Map):
+    """Mean spectral coordinate."""
+
+    name = "moment 1"
+    suffix = "_mom1.fits"
+
+    def write(self, result: Result, path: Path) -> None:
+        """Write the map."""
+        self._write(result, path, make_maps(result).moment1, result.cube.spectral_unit)
+
+
+class Moment2(_Map):
+    """Dispersion of the spectral coordinate."""
+
+    name = "moment 2"
+    suffix = "_mom2.fits"
+
+    def write(self, result: Result, path: Path) -> None:
+        """Write the map."""
+        self._write(result, path, make_maps(result).moment2, result.cube.spectral_unit)
+
+
+class Channels(_Map):
+    """Number of channels in the mask."""
+
+    name = "channel map"
+    suffix = "_chan.fits"
+
+    def write(self, result: Result, path: Path) -> None:
+        """Write the map."""
+        self._write(result, path, make_maps(result).channels, " ")
+
+
+class MaskImage(Product):
+    """Mask on the sky: the id in the highest channel that has one."""
+
+    name = "mask image"
+    suffix = "_mask-2d.fits"
+
+    @classmethod
+    def wanted(cls, settings: Settings) -> bool:
+        """Return ``output.writeMask2d``."""
+        return settings["output.writeMask2d"]
+
+    def write(self, result: Result, path: Path) -> None:
+        """Write the image."""
+        assert result.sources is not None
+        _, ny, nx = result.cube.shape
+        image = np.zeros((ny, nx), np.int32)
+        for box in slabs(result.cube.shape, max(1, SLAB_BYTES // (4 * ny * nx))):
+            for plane in result.sources.paint(box)[::-1]:
+                image = np.where(image == 0, plane, image)
+        header = image_header(result.cube, image.dtype, result.settings, unit=" ", beam=False, axes=2)
+        write_image(path, header, [image])
