@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hisf.data.header import axis_sizes, number
 from hisf.errors import FileAccessError, InputError
 
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+RELEASE = 1 << 24  # bytes of one read after which its pages are handed back
 
 
 class Scaling:
@@ -83,14 +85,26 @@ class FitsVoxels:
         # axes 3 and 4: one of them has length 1, so both orders are the same bytes
         depth = int(np.prod(sizes[2:])) if len(sizes) > 2 else 1
         self.shape: Shape = (depth, sizes[1] if len(sizes) > 1 else 1, sizes[0])
-        self.mapped = np.memmap(path, dtype=stored, mode="r", offset=offset, shape=self.shape)
+        with path.open("rb") as file:
+            self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        count = int(np.prod(self.shape, dtype=object))
+        self._mapped = np.frombuffer(self._pages, stored, count, offset).reshape(self.shape)
         self.dtype = np.dtype(np.float32) if self.integer else stored.newbyteorder("=")
 
     def read(self, box: Box) -> np.ndarray:
         """Return the physical values of ``box``, a new array in native byte order."""
-        return self.scaling.apply(self.mapped[box.slices])
+        values = self.scaling.apply(self._mapped[box.slices])
+        self._release(values.nbytes)
+        return values
 
     def read_stored(self, box: Box) -> np.ndarray:
         """Return the values of ``box`` as they stand in the file (for integer masks), native byte order."""
-        stored = self.mapped[box.slices]
-        return stored.astype(stored.dtype.newbyteorder("="))
+        stored = self._mapped[box.slices]
+        values = stored.astype(stored.dtype.newbyteorder("="))
+        self._release(values.nbytes)
+        return values
+
+    def _release(self, read: int) -> None:
+        """Hand the pages of a large read back, so that they do not count as memory of this process."""
+        if read >= RELEASE and hasattr(mmap, "MADV_DONTNEED"):
+            self._pages.madvise(mmap.MADV_DONTNEED)
