@@ -9,7 +9,7 @@ import numpy as np
 from hisf.data.box import Box, Tile
 from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.errors import IndexRangeError, InputError
-from hisf.execution.statistics import survey
+from hisf.execution.statistics import cube_noise
 from hisf.execution.workspace import Workspace
 from hisf.stages.finders.contract import Advance, Finder
 from hisf.stages.precondition.noise_model import measure_noise
@@ -48,7 +48,7 @@ class SmoothAndClip(Finder):
         """
         self._check_kernels()
         s = self.settings
-        noise = survey(voxels, workspace, s["scfind.statistic"], s["scfind.fluxRange"], advance).rms
+        noise = cube_noise(voxels, workspace, s["scfind.statistic"], s["scfind.fluxRange"], advance)
         self.mask = workspace.allocate(voxels.shape, np.dtype(np.bool_))
         smoothed: np.ndarray | None = None
         for fwhm, width in self.kernels():
@@ -61,7 +61,7 @@ class SmoothAndClip(Finder):
                 copy: Voxels = ArrayVoxels(smoothed)
                 if s["scaleNoise.enable"] and s["scaleNoise.scfind"]:
                     copy = workspace.transform(copy, measure_noise(copy, s, workspace).divide)
-                level = survey(copy, workspace, s["scfind.statistic"], s["scfind.fluxRange"]).rms
+                level = cube_noise(copy, workspace, s["scfind.statistic"], s["scfind.fluxRange"])
                 self._clip(copy, level, workspace, f"kernel {fwhm:g} × {width}")
             advance(int(np.prod(voxels.shape)))
 

@@ -9,7 +9,7 @@ import numpy as np
 from hisf.data.box import Tile
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError
-from hisf.execution.statistics import survey
+from hisf.execution.statistics import cube_noise
 from hisf.execution.workspace import Workspace
 from hisf.stages.finders.contract import Advance, Finder
 
@@ -37,7 +37,7 @@ class Threshold(Finder):
         self.level = self.settings["threshold.threshold"]
         if self.passes():
             s = self.settings
-            rms = survey(voxels, workspace, s["threshold.statistic"], s["threshold.fluxRange"], advance).rms
+            rms = cube_noise(voxels, workspace, s["threshold.statistic"], s["threshold.fluxRange"], advance)
             self.level *= rms
             if not self.level > 0:
                 raise InputError(
