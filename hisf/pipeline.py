@@ -14,7 +14,6 @@ import numpy as np
 
 from hisf.data.catalogue import Catalogue
 from hisf.data.cube import Cube
-from hisf.data.mask_store import MaskStore
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError, NothingFoundError
@@ -149,12 +148,13 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     report.rms = noise.rms
 
     finders = [cls(settings, cube) for cls in stages.finders]
-    score, mask = settings["pipeline.scoreThreshold"], MaskStore(cube.shape)
+    score = settings["pipeline.scoreThreshold"]
     searchers = [finder for finder in finders if finder.name != InputMask.name]
-    run_finders(searchers, searched, mask, score, workspace, progress)
+    mask = run_finders(searchers, searched, score, workspace, progress)
     result = replace(result, mask=mask)
     report.products += write_products(products, Moment.FOUND, result, base)
-    run_finders([finder for finder in finders if finder not in searchers], searched, mask, score, workspace, progress)
+    given = [finder for finder in finders if finder not in searchers]
+    mask = run_finders(given, searched, score, workspace, progress, found=mask)
     report.detected = len(mask.voxels())
     if not settings["linker.enable"]:
         raise NothingFoundError("linker.enable is false, so no sources are made of the detected voxels.")

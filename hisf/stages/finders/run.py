@@ -18,29 +18,31 @@ from hisf.stages.finders.contract import Finder
 def run_finders(
     finders: Sequence[Finder],
     voxels: Voxels,
-    store: MaskStore,
     score_threshold: float,
     workspace: Workspace,
     progress: Progress,
-) -> None:
-    """Add what the finders detect in a cube to a store: the union of their masks, tile by tile.
+    found: MaskStore | None = None,
+) -> MaskStore:
+    """Return what the finders detect in a cube: the union of their masks, tile by tile.
 
     Parameters
     ----------
     finders : sequence of Finder
     voxels : Voxels
         The preconditioned cube.
-    store : MaskStore
     score_threshold : float
         Voxels of a higher score are detected, where a finder gives scores.
     workspace : Workspace
     progress : Progress
+    found : MaskStore, optional
+        What was detected before; it is added to, and returned.
 
     Raises
     ------
     PluginError
         A finder returns something that is neither a mask nor a score of the tile's shape.
     """
+    store = MaskStore(voxels.shape) if found is None else found
     size = int(np.prod(voxels.shape))
     for finder in finders:
         with progress.stage(finder.name, size * (1 + finder.passes())) as advance:
@@ -52,6 +54,7 @@ def run_finders(
                 tile = Tile(core, box, data)
                 store.add(core, detected(finder, tile, score_threshold)[tile.inner])
                 advance(core.size)
+    return store
 
 
 def detected(finder: Finder, tile: Tile, score_threshold: float) -> np.ndarray:

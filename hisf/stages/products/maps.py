@@ -59,8 +59,8 @@ def make_maps(result: Result) -> Maps:
             offset = mean[positive].astype(float) - coordinate[z]
             scatter[positive] += (values[positive] * offset**2).astype(np.float32)
         good = (weight > 0) & (scatter > 0)
-        dispersion = np.where(good, np.sqrt(scatter / weight), np.float32(np.nan))
-    return Maps(flux * np.float32(width), mean, dispersion, channels)
+        dispersion = np.where(good, np.sqrt(scatter.astype(float) / weight), np.nan).astype(np.float32)
+    return Maps((flux.astype(float) * width).astype(np.float32), mean, dispersion, channels)
 
 
 def _channels(result: Result) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
