@@ -14,6 +14,8 @@ from hisf.errors import HisfError, InputError
 
 COMMANDS = {
     "run": "Find sources as a parameter file says.",
+    "inject": "Completeness on your own cube, from mock galaxies.",
+    "score": "Score a catalogue against the truth.",
     "check": "Say what is wrong with a parameter file.",
     "params": "List and explain parameters.",
     "template": "Print a commented parameter file.",
