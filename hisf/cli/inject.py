@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="noise: away from real sources; data: anywhere; flipped: in the data with their sign turned.",
 )
-@click.option("--snr", default="0.5,20", show_default=True, metavar="LOW,HIGH", help="Range of integrated S/N.")
+@click.option(
+    "--snr", default="0.5,20", show_default=True, metavar="LOW,HIGH", help="Range of expected integrated S/N."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of everything random.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the numbers as JSON; - for standard output.")
 def command(arguments: tuple[str, ...], number: int, where: str, snr: str, seed: int, json_file: str | None) -> None:

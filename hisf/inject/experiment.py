@@ -18,7 +18,7 @@ from hisf.kernels.noise import noise_of_planes
 from hisf.pipeline import run
 from hisf.plugins import PluginManager
 from hisf.settings import COMMAND_LINE, Settings
-from hisf.simulate.geometry import from_header
+from hisf.simulate.geometry import Geometry, from_header
 from hisf.stages.input.opening import open_inputs
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ class Outcome:
     ----------
     mocks : list of Mock
         In order of their ids; cut-outs are dropped.
+    geometry : Geometry
+        The grid of the cube.
     found : ndarray of bool, shape (n,)
     flux : ndarray of float64, shape (n,)
         ``f_sum`` of the source that was found, in the units of the catalogue; NaN where none was.
@@ -43,6 +45,7 @@ class Outcome:
     """
 
     mocks: list[Mock]
+    geometry: Geometry
     found: np.ndarray
     flux: np.ndarray
     runs: int
@@ -62,7 +65,7 @@ def inject(
     n : int
         Number of mocks.
     snr : tuple of float
-        Range of their integrated S/N.
+        Range of their expected integrated S/N.
     where : str
         ``noise``: away from what the pipeline finds without mocks; ``data``: anywhere, real sources included;
         ``flipped``: as ``noise``, in the data with their sign turned, where what is real but not found is negative.
@@ -109,7 +112,7 @@ def inject(
     done.sort(key=lambda mock: mock.galaxy.id)
     hit = np.array([mock.galaxy.id in found for mock in done], bool)
     flux = np.array([found.get(mock.galaxy.id, np.nan) for mock in done])
-    return Outcome(done, hit, flux, runs, len(real) if real else 0, undetermined)
+    return Outcome(done, geometry, hit, flux, runs, len(real) if real else 0, undetermined)
 
 
 def recovered(mocks: Sequence[Mock], catalogue: Catalogue | None, real: Sequence[Box]) -> dict[int, float]:

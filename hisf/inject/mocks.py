@@ -16,6 +16,7 @@ from hisf.simulate.galaxy import Galaxy, draw_shape
 from hisf.simulate.geometry import Geometry
 from hisf.simulate.population import expected_snr, seed_of
 from hisf.simulate.render import clip, render
+from hisf.simulate.truth import Measured, measure
 
 WIDTHS_KMS = (40.0, 400.0)  # w20 of mock galaxies, from dwarfs to edge-on spirals
 LOG_MASSES = np.linspace(3.0, 13.0, 401)  # Msun, over which the mass of a wanted S/N is looked up
@@ -32,8 +33,8 @@ class Mock:
     Attributes
     ----------
     galaxy : Galaxy
-    snr : float
-        Integrated S/N, F/(σ Δν √(channels × beams)) (spec forska §18), with the noise of its channel.
+    measured : Measured or None
+        Its truth in this cube, integrated S/N included; None before it is rendered.
     x, y, z : float
         Centre, zero-based pixels of the searched region.
     radius_pix, half_channels : float
@@ -44,7 +45,7 @@ class Mock:
     """
 
     galaxy: Galaxy
-    snr: float
+    measured: Measured | None
     x: float
     y: float
     z: float
@@ -52,6 +53,11 @@ class Mock:
     half_channels: float
     box: Box
     cutout: np.ndarray
+
+    @property
+    def snr(self) -> float:
+        """Integrated S/N, √(Σ (voxel/noise)² / beam area), as in the truth of `hisf simulate`; NaN if not rendered."""
+        return self.measured.snr if self.measured else float("nan")
 
     @property
     def core(self) -> Box:
@@ -71,7 +77,7 @@ def draw_galaxies(geometry: Geometry, noise: np.ndarray, n: int, snr: tuple[floa
         Noise of every channel, Jy/beam.
     n : int
     snr : tuple of float
-        Range of the integrated S/N.
+        Range of the S/N that is expected, F/(σ Δν √(channels × beams)); that of the rendered mocks scatters around it.
     seed : int
 
     Raises
@@ -151,9 +157,9 @@ def place(
             y, x = free[rng.integers(len(free))] + rng.uniform(-0.5, 0.5, 2)
             ra, dec = geometry.to_sky(np.array([x]), np.array([y]))
             frequency = float(geometry.frequencies[rng.choice(channels)])
-            mock = measure(galaxy.moved(float(ra[0]), float(dec[0]), frequency), geometry, noise, float(x), float(y))
+            mock = sketch(galaxy.moved(float(ra[0]), float(dec[0]), frequency), geometry, float(x), float(y))
             if not any(mock.core.overlaps(box) for box in boxes) and _inside(mock.core, cube.shape):
-                mocks.append(rendered(mock, geometry, cube.shape))
+                mocks.append(rendered(mock, geometry, noise))
                 boxes.append(mock.core)
                 filled += mock.core.size
                 break
@@ -176,21 +182,23 @@ def usable_channels(geometry: Geometry, noise: np.ndarray) -> np.ndarray:
     return usable
 
 
-def measure(galaxy: Galaxy, geometry: Geometry, noise: np.ndarray, x: float, y: float) -> Mock:
-    """Return a mock that is not rendered yet."""
+def sketch(galaxy: Galaxy, geometry: Geometry, x: float, y: float) -> Mock:
+    """Return a mock with place and size, not rendered yet."""
     pixel, f = float(np.sqrt(geometry.pixel_area_arcsec2)), galaxy.frequency_hz
     z = float(geometry.spectral.channel(f))
-    level = float(noise[min(max(round(z), 0), len(noise) - 1)])
-    snr = _snr(geometry, f, np.array([galaxy.mass_msun]), galaxy.w20_kms, level)[0]
     radius = np.hypot(galaxy.size_arcsec, geometry.beam.major_arcsec) / 2.0 / pixel
     half = abs(geometry.spectral.channels_per_kms(f)) * galaxy.w20_kms / 2.0
-    return Mock(galaxy, float(snr), x, y, z, float(radius), float(half), Box(0, 0, 0, 0, 0, 0), np.empty((0, 0, 0)))
+    return Mock(galaxy, None, x, y, z, float(radius), float(half), Box(0, 0, 0, 0, 0, 0), np.empty((0, 0, 0)))
 
 
-def rendered(mock: Mock, geometry: Geometry, shape: Shape) -> Mock:
-    """Return the mock with its voxels, as far as they lie in the cube."""
-    box, cutout = clip(*render(mock.galaxy, geometry, DiscModel()), shape)
-    return replace(mock, box=box, cutout=cutout)
+def rendered(mock: Mock, geometry: Geometry, noise: np.ndarray) -> Mock:
+    """Return the mock with its voxels, as far as they lie in the cube, and its S/N."""
+    model = DiscModel()
+    box, cutout = render(mock.galaxy, geometry, model)
+    level = np.where(np.isfinite(noise) & (noise > 0), noise, np.inf)
+    measured = measure(mock.galaxy, model.describe(mock.galaxy), box, cutout, geometry, level)
+    box, cutout = clip(box, cutout, geometry.shape)
+    return replace(mock, measured=measured, box=box, cutout=cutout)
 
 
 def _inside(box: Box, shape: Shape) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hisf.evaluate.statistics import Bin, round_edges, shares
 from hisf.inject.experiment import Outcome
+from hisf.simulate.truth import truth_table
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -72,26 +73,8 @@ def errors(b: Bin) -> tuple[float, float]:
 
 
 def mock_table(outcome: Outcome) -> QTable:
-    """Return one row per mock, with units: what was injected and whether it was found."""
-    from astropy import units
-    from astropy.table import QTable
-
-    galaxies = [m.galaxy for m in outcome.mocks]
-    table = QTable()
-    table["id"] = [g.id for g in galaxies]
-    for name, unit, values in (
-        ("ra", "deg", [g.ra_deg for g in galaxies]),
-        ("dec", "deg", [g.dec_deg for g in galaxies]),
-        ("hi_size", "arcsec", [g.size_arcsec for g in galaxies]),
-        ("line_flux_integral", "Jy Hz", [g.flux_jy_hz for g in galaxies]),
-        ("central_freq", "Hz", [g.frequency_hz for g in galaxies]),
-        ("pa", "deg", [g.pa_deg for g in galaxies]),
-        ("i", "deg", [g.inclination_deg for g in galaxies]),
-        ("w20", "km/s", [g.w20_kms for g in galaxies]),
-    ):
-        table[name] = np.array(values, float) * units.Unit(unit)
-    for name in ("x", "y", "z", "snr"):
-        table[name] = [getattr(m, name) for m in outcome.mocks]
+    """Return the truth of all mocks, as `hisf simulate` has it, and what became of them: ``found`` and ``f_sum``."""
+    table = truth_table([m.measured for m in outcome.mocks if m.measured], outcome.geometry)
     table["found"] = outcome.found
     table["f_sum"] = outcome.flux
     return table

@@ -14,12 +14,13 @@ from hisf.data.catalogue import Catalogue
 from hisf.data.columns import BASIC
 from hisf.evaluate.statistics import Bin
 from hisf.inject.experiment import Outcome, inject, recovered
-from hisf.inject.mocks import FILL, draw_galaxies, measure, place
+from hisf.inject.mocks import FILL, draw_galaxies, place
 from hisf.inject.results import completeness, errors, reaches
 from hisf.inject.step import add_mocks
 from hisf.plugins import PluginManager
 from hisf.settings import load_settings
 from hisf.simulate.geometry import from_header
+from hisf.simulate.population import expected_snr
 from hisf.testing import as_cube, make_cube, write_fits
 
 NOISE = 1e-3
@@ -43,11 +44,21 @@ def placed(field, n=12, taken=(), seed=3):
 def test_drawn_galaxies_have_the_wanted_range_of_snr(field):
     _, _, geometry, noise = field
     galaxies = draw_galaxies(geometry, noise, 300, (2.0, 20.0), 1)
-    snr = np.array([measure(g, geometry, noise, 30.0, 30.0).snr for g in galaxies])
-    assert 2.0 * 0.98 < snr.min() < 2.3 and 17.0 < snr.max() < 20.0 * 1.02
+    snr = np.array([
+        expected_snr(geometry, g.frequency_hz, np.array([g.mass_msun]), np.array([g.w20_kms]), NOISE)[0] for g in galaxies
+    ])  # fmt: skip
+    assert 2.0 * 0.99 < snr.min() < 2.3 and 17.0 < snr.max() < 20.0 * 1.01
     assert (
         abs(np.median(np.log(snr)) - np.log(np.sqrt(40.0))) < 0.25
     )  # uniform in the logarithm; error of the median 0.1
+
+
+def test_snr_is_that_of_the_truth_catalogue(field):
+    _, _, geometry, _ = field
+    _, mocks, _ = placed(field)
+    for mock in mocks:
+        squares = (mock.cutout.astype(float) ** 2).sum() / NOISE**2
+        assert mock.snr == pytest.approx(np.sqrt(squares / geometry.beam_area), rel=1e-5)
 
 
 def test_mocks_touch_neither_each_other_nor_what_is_there(field):
