@@ -6,13 +6,18 @@ VENV   ?= .venv
 PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
 FILES  := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test lint clean
+.PHONY: run test lint example clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/hisf run parfiles/sdc2.par
+	$(VENV)/bin/hisf score examples/output/sdc2_like_cat.xml examples/sdc2_like_truth.txt
 
 test: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest
+
+# the cube of the example, from its seed
+example: $(VENV)/.installed
+	$(VENV)/bin/hisf simulate examples/sdc2_like.fits --shape 100,100,96 --density 100 --min-snr 5 --seed 13 --overwrite
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -17,7 +17,8 @@ def read_positions(path: Path) -> np.ndarray | None:
     """Read longitudes and latitudes.
 
     Columns are separated by blanks, tabs, commas or ``|``. Lines whose first character is not a letter or digit are
-    comments, so that, as in SoFiA, a line that begins with a minus sign is dropped; that is said.
+    comments, so that, as in SoFiA, a line that begins with a minus sign is dropped; where a number follows, that is
+    said.
 
     Returns
     -------
@@ -36,12 +37,12 @@ def read_positions(path: Path) -> np.ndarray | None:
     except OSError as error:
         raise FileAccessError(f"{path} cannot be read: {error.strerror or error}.") from None
     lines = [line.strip() for line in text.splitlines()]
-    dropped = sum(line.startswith("-") for line in lines)
+    dropped = sum(re.match(r"[-+.]+\d", line) is not None for line in lines)
     if dropped:
         log.warning(
-            "%s: %d lines begin with a minus sign and are dropped; write longitudes from 0 to 360.", path, dropped
+            "%s: %d lines begin with a sign or a point and are dropped; write longitudes from 0 to 360.", path, dropped
         )
-    rows = [re.split(r"[\s,|]+", line) for line in lines if re.match(r"[A-Za-z0-9]", line)]
+    rows = [re.findall(r"[^\s,|]+", line) for line in lines if re.match(r"[A-Za-z0-9]", line)]
     if not rows or len(rows[0]) != 2:
         log.warning("%s is ignored: it has not two columns, longitude and latitude.", path)
         return None

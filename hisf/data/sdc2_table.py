@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,9 @@ def read_sdc2(path: Path) -> QTable:
             table[name] = [row[k] for row in body]
             continue
         if name == "id":
+            broken = next((n for n, v in enumerate(values, 2) if not math.isfinite(v)), 0)
+            if broken:
+                raise InputError(f"{path}: row {broken} has no id; every source needs a number.")
             table[name] = [int(v) for v in values]
         else:
             unit = COLUMNS[name][0] if name in COLUMNS else ""

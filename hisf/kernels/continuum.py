@@ -75,8 +75,15 @@ def subtract_continuum(cube: NDArray[np.floating], order: int, threshold: float,
     shift, padding : int
         In channels.
 
+    Raises
+    ------
+    ValueError
+        `shift` or `padding` is negative.
+
     Notes
     -----
     Spec sofia2 §3.3; all arithmetic in double, the result cast to array precision. Memory: three spectra per thread.
     """
+    if shift < 0 or padding < 0:
+        raise ValueError(f"shift = {shift} and padding = {padding}: a number of channels is not negative")
     _subtract(cube, int(order), float(threshold), int(shift), int(padding))

@@ -45,7 +45,8 @@ def test_drawn_galaxies_have_the_wanted_range_of_snr(field):
     _, _, geometry, noise = field
     galaxies = draw_galaxies(geometry, noise, 300, (2.0, 20.0), 1)
     snr = np.array([
-        expected_snr(geometry, g.frequency_hz, np.array([g.mass_msun]), np.array([g.w20_kms]), NOISE)[0] for g in galaxies
+        expected_snr(geometry, g.frequency_hz, np.array([g.mass_msun]), np.array([g.w20_kms]), NOISE)[0]
+        for g in galaxies
     ])  # fmt: skip
     assert 2.0 * 0.99 < snr.min() < 2.3 and 17.0 < snr.max() < 20.0 * 1.01
     assert (

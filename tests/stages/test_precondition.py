@@ -169,12 +169,16 @@ def test_gain_is_used_only_after_a_reload(arguments, used):
 
 
 def test_steps_run_in_the_order_of_sofia():
-    """Flags, inversion, noise, weights, scaling, gain (spec sofia2 §2.2)."""
+    """Flags, inversion, noise, weights, continuum, scaling, automatic flags, ripples; gain (spec sofia2 §2.2)."""
     classes = [i.cls for i in PluginManager().implementations("precondition")]
     assert [c.name for c in classes] == [
-        "flag regions", "invert", "divide by noise cube", "multiply by weights", "scale noise", "divide by gain",
+        "flag cube", "flag regions", "invert", "flag positions", "divide by noise cube", "multiply by weights",
+        "subtract continuum", "scale noise", "flag automatically", "subtract ripples", "divide by gain",
     ]  # fmt: skip
-    assert [c.rescales for c in classes] == [False, False, True, True, True, False]
+    assert [c.name for c in classes if c.rescales] == ["divide by noise cube", "multiply by weights", "scale noise"]
+    assert [c.name for c in classes if c.measuring] == [
+        "flag cube", "flag regions", "invert", "flag positions", "flag automatically", "divide by gain",
+    ]  # fmt: skip
 
 
 def plain_channel_noise(plane):

@@ -76,6 +76,10 @@ class Product(ABC):
     def wanted(cls, settings: Settings) -> bool:
         """Return whether the settings ask for it."""
 
+    def applies(self, result: Result) -> bool:
+        """Return whether there is anything to write, now that it is known; True by default."""
+        return True
+
     @abstractmethod
     def write(self, result: Result, path: Path) -> None:
         """Write the file at ``path``, a temporary place beside the final one; it is renamed when all went well."""

@@ -34,12 +34,21 @@ class FlagLog(Product):
         """Return whether channels or spectra are flagged automatically and ``flag.log`` is set."""
         return settings["flag.log"] and settings["flag.auto"] in AUTOMATIC
 
+    def applies(self, result: Result) -> bool:
+        """Return whether anything was flagged."""
+        step = _step(result)
+        return bool(step.channels.any() or step.pixels.any())
+
     def write(self, result: Result, path: Path) -> None:
         """Write the log."""
-        step = next(step for step in result.steps if isinstance(step, FlagAutomatically))
+        step = _step(result)
         region, whole = result.cube.region, result.settings["parameter.offset"]
         x0, y0, z0 = (region.x0, region.y0, region.z0) if whole else (0, 0, 0)
         origin = "in the whole cube" if whole else "in the region that was searched"
         lines = [f"C {z + z0}" for z in np.flatnonzero(step.channels)]
         lines += [f"P {x + x0} {y + y0}" for y, x in np.argwhere(step.pixels)]
         path.write_text(HEADER.format(creator=CREATOR, origin=origin) + "".join(f"{line}\n" for line in lines), "ascii")
+
+
+def _step(result: Result) -> FlagAutomatically:
+    return next(step for step in result.steps if isinstance(step, FlagAutomatically))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -35,22 +35,33 @@ class Maps:
     channels: np.ndarray
 
 
-@lru_cache(maxsize=1)
-def make_maps(result: Result) -> Maps:
-    """Make all maps of a result, channel by channel from the last one down, in float32 as SoFiA does.
+_MADE: WeakKeyDictionary[Result, Maps] = WeakKeyDictionary()  # does not keep the cube of a finished run
 
-    The spectral coordinate is that of pixel (0, 0), or the channel number without world coordinates.
+
+def make_maps(result: Result) -> Maps:
+    """Make all maps of a result, once; see `Maps`.
+
+    Notes
+    -----
+    As SoFiA does it (spec sofia2 §3.12): channel by channel from the last one down, every term in double, then added in
+    float32. The spectral coordinate is that of pixel (0, 0), or the channel number without world coordinates.
     """
+    if result not in _MADE:
+        _MADE[result] = _make_maps(result)
+    return _MADE[result]
+
+
+def _make_maps(result: Result) -> Maps:
     _, ny, nx = result.cube.shape
     coordinate, width = _spectral_coordinates(result.cube, result.settings)
     zero = np.zeros((ny, nx), np.float32)
     flux, weight, weighted, scatter = zero.copy(), zero.copy(), zero.copy(), zero.copy()
     channels = np.zeros((ny, nx), np.int32)
     for z, values, inside in _channels(result):
-        flux[inside] += values[inside]
+        flux[inside] += values[inside].astype(np.float32)
         channels[inside] += 1
         positive = inside & (values > 0)
-        weight[positive] += values[positive]
+        weight[positive] += values[positive].astype(np.float32)
         weighted[positive] += (values[positive].astype(float) * coordinate[z]).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(weight > 0, weighted / weight, np.float32(np.nan))
@@ -77,16 +88,29 @@ def _channels(result: Result) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
                 yield box.z0 + n, data[n], inside
 
 
+def _has_coordinates(cube: Cube, settings: Settings) -> bool:
+    return cube.wcs is not None and settings["parameter.wcs"] and cube.shape[0] > 1
+
+
 def _spectral_coordinates(cube: Cube, settings: Settings) -> tuple[np.ndarray, float]:
     """Return the spectral coordinate of every channel, and the channel width that moment 0 is multiplied by."""
     z = np.arange(cube.shape[0], dtype=float)
-    if cube.wcs is None or not settings["parameter.wcs"] or cube.shape[0] == 1:
+    if cube.wcs is None or not _has_coordinates(cube, settings):
         return z, 1.0
     return cube.wcs.to_world(np.zeros_like(z), np.zeros_like(z), z)[2], cube.scales.channel
 
 
+def _spectral_unit(result: Result) -> str:
+    """Return the unit of the spectral coordinate, that of the header as SoFiA prints it; pix for channel numbers."""
+    return result.cube.spectral_unit if _has_coordinates(result.cube, result.settings) else "pix"
+
+
 class _Map(Product):
-    """One of the maps."""
+    """One of the maps; an image, which has no spectral axis, has only that of moment 0."""
+
+    def applies(self, result: Result) -> bool:
+        """Return whether the data have channels."""
+        return int(result.cube.header["NAXIS"]) > 2
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
@@ -104,11 +128,15 @@ class Moment0(_Map):
     name = "moment 0"
     suffix = "_mom0.fits"
 
+    def applies(self, result: Result) -> bool:
+        """Return True: an image has an integrated flux, too."""
+        return True
+
     def write(self, result: Result, path: Path) -> None:
         """Write the map."""
-        scales = result.cube.scales
-        _, width = _spectral_coordinates(result.cube, result.settings)
-        unit = scales.unit if width == 1.0 else f"{scales.unit}*{result.cube.spectral_unit}"
+        unit = result.cube.scales.unit
+        if _has_coordinates(result.cube, result.settings):
+            unit = f"{unit}*{result.cube.spectral_unit}"
         self._write(result, path, make_maps(result).moment0, unit)
 
 
@@ -120,7 +148,7 @@ class Moment1(_Map):
 
     def write(self, result: Result, path: Path) -> None:
         """Write the map."""
-        self._write(result, path, make_maps(result).moment1, result.cube.spectral_unit)
+        self._write(result, path, make_maps(result).moment1, _spectral_unit(result))
 
 
 class Moment2(_Map):
@@ -131,7 +159,7 @@ class Moment2(_Map):
 
     def write(self, result: Result, path: Path) -> None:
         """Write the map."""
-        self._write(result, path, make_maps(result).moment2, result.cube.spectral_unit)
+        self._write(result, path, make_maps(result).moment2, _spectral_unit(result))
 
 
 class Channels(_Map):

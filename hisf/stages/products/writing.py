@@ -44,7 +44,7 @@ def write_products(products: Iterable[Product], moment: Moment, result: Result, 
     return [
         write_file(product_path(base, product), lambda path, product=product: product.write(result, path))
         for product in products
-        if product.moment is moment
+        if product.moment is moment and product.applies(result)
     ]
 
 
