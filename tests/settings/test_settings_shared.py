@@ -14,8 +14,8 @@ def test_ugc7012(shared):
     assert settings["linker.maxSizeZ"] == 140
     assert settings["output.marginCubeletsZ"] == 5
     assert len(settings.notes) == 1
-    assert "output.writeMoments" in settings.ignored
-    assert "output.writeMask" not in settings.ignored
+    assert "output.writeCubelets" in settings.ignored
+    assert "output.writeMoments" not in settings.ignored
     validate(settings)
 
 
