@@ -32,9 +32,16 @@ from hisf.stages.input.opening import open_inputs
 from hisf.stages.link.contract import Linker
 from hisf.stages.measure.catalogue import make_catalogue
 from hisf.stages.precondition.chain import active_steps, precondition, reload
+from hisf.stages.precondition.contract import Step
 from hisf.stages.products.contract import Moment, Result
 from hisf.stages.products.names import product_base
-from hisf.stages.products.writing import check_places, wanted_products, write_products
+from hisf.stages.products.writing import (
+    check_places,
+    product_path,
+    record_path,
+    wanted_products,
+    write_products,
+)
 from hisf.stages.reliability.contract import Reliability
 
 log = logging.getLogger(__name__)
@@ -51,6 +58,8 @@ class Report:
     shape : tuple of int
         (z, y, x) of the searched cube.
     finders : list of str
+    used : dict of str to list of str
+        By stage, the names of the implementations that take part.
     rms : float
         Global noise of the searched cube.
     detected, linked, kept : int
@@ -62,6 +71,7 @@ class Report:
     base: Path = Path()
     shape: tuple[int, int, int] = (0, 0, 0)
     finders: list[str] = field(default_factory=list)
+    used: dict[str, list[str]] = field(default_factory=dict)
     rms: float = float("nan")
     detected: int = 0
     linked: int = 0
@@ -135,19 +145,33 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     workspace = Workspace(usable_memory())
 
     base = report.base = product_base(settings)
-    check_places(products, base, settings["output.overwrite"])
+    places = [product_path(base, product) for product in products]
+    check_places([*places, record_path(base)], settings["output.overwrite"])
     cube = open_inputs(manager, settings)
     report.shape = cube.shape
-    _describe(cube, settings)
-
     steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
+    finders = [cls(settings, cube) for cls in stages.finders]
+    linker = stages.linker(settings, cube)
+    reliability = stages.reliability(settings, cube) if settings["reliability.enable"] else None
+    dilation = stages.dilation(settings, cube) if settings["dilation.enable"] else None
+    measurements = [i.cls(settings, cube) for i in manager.implementations("measure")]
+    report.used = {
+        "precondition": [step.name for step in steps],
+        "finders": report.finders,
+        "link": [linker.name],
+        "reliability": [reliability.name] if reliability else [],
+        "dilate": [dilation.name] if dilation else [],
+        "measure": [measurement.name for measurement in measurements],
+        "products": [product.name for product in products],
+    }
+    _describe(cube, steps, settings)
+
     searched = precondition(cube, steps, workspace, progress)
     result = Result(settings, cube, searched=searched, measured=reload(cube, searched, steps), steps=tuple(steps))
     report.products += write_products(products, Moment.PRECONDITIONED, result, base)
     noise = _measure_cube(searched, workspace, progress, cube)
     report.rms = noise.rms
 
-    finders = [cls(settings, cube) for cls in stages.finders]
     score = settings["pipeline.scoreThreshold"]
     searchers = [finder for finder in finders if finder.name != InputMask.name]
     mask = run_finders(searchers, searched, score, workspace, progress)
@@ -162,22 +186,21 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     size = int(np.prod(cube.shape))
     with progress.stage("link", size) as advance:
         blanks = noise.finite < size
-        sources = stages.linker(settings, cube).link(mask, searched, noise.rms, blanks, workspace, advance)
+        sources = linker.link(mask, searched, noise.rms, blanks, workspace, advance)
     report.linked = len(sources)
     found = f"{report.detected} voxels were detected" if report.detected else "no voxel was detected"
     _require(sources, f"{found}, so that no source is left after linking")
-    if settings["reliability.enable"]:
+    if reliability:
         with progress.stage("reliability", len(sources), "source"):
-            sources = stages.reliability(settings, cube).judge(sources)
+            sources = reliability.judge(sources)
         _require(sources, f"none of {report.linked} linked sources is reliable")
-    if settings["dilation.enable"]:
+    if dilation:
         with progress.stage("dilate", len(sources), "source") as advance:
-            sources = stages.dilation(settings, cube).dilate(sources, searched, advance)
+            sources = dilation.dilate(sources, searched, advance)
     report.kept = len(sources)
 
     assert result.measured is not None
     with progress.stage("measure", len(sources), "source") as advance:
-        measurements = [i.cls(settings, cube) for i in manager.implementations("measure")]
         catalogue = make_catalogue(sources, result.measured, cube, settings, measurements, advance)
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
@@ -187,10 +210,14 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     return catalogue
 
 
-def _describe(cube: Cube, settings: Settings) -> None:
+def _describe(cube: Cube, steps: list[Step], settings: Settings) -> None:
     """Say what was opened and what had to be repaired or assumed."""
     nz, ny, nx = cube.shape
     log.info("%s: %d × %d × %d voxels (x, y, z), %s", cube.name, nx, ny, nz, cube.dtype)
+    if "gain" in cube.companions and not any(step.rescales for step in steps):
+        log.warning(
+            "input.gain has no effect: SoFiA uses it only together with input.noise, input.weights or scaleNoise."
+        )
     notes = [*cube.notes, *(n for c in cube.companions.values() for n in c.notes), *cube.scales.notes]
     if settings["parameter.wcs"] and cube.wcs is None:
         notes.append(f"{cube.name} has no usable world coordinates; the catalogue gives pixels only.")

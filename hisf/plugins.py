@@ -169,6 +169,11 @@ class PluginManager:
                 complaint = _broken(cls, contract)
                 if complaint:
                     raise PluginError(f"plugin {plugin} of {origin}: {complaint}.")
+                for unique in ("suffix", "columns"):
+                    clash = _shared(unique, cls, found)
+                    if clash:
+                        both = f"{cls.name} and {clash[0]} both have {clash[1]}"
+                        raise PluginError(f"plugin {plugin} of {origin}: {both}.")
                 taken = next((i for i in found if i.name == cls.name), None)
                 if taken:
                     raise PluginError(
@@ -188,9 +193,25 @@ def _broken(cls: Any, contract: type[Any]) -> str:
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
     if missing:
         return f"{cls.__name__} lacks {', '.join(missing)}"
-    if not isinstance(getattr(cls, "name", None), str):
-        return f"{cls.__name__} has no name"
+    for attribute in contract.__annotations__:
+        if not hasattr(cls, attribute):
+            return f"{cls.__name__} has no {attribute}"
+    if not all(isinstance(p, Parameter) for p in getattr(cls, "parameters")):  # noqa: B009 - a class of any kind
+        return f"{cls.__name__}.parameters are not all of the class Parameter"
     return ""
+
+
+def _shared(attribute: str, cls: type[Any], found: list[Implementation]) -> tuple[str, str] | None:
+    """Return with which implementation a class shares a file suffix or a column, and which; None with none."""
+    for other in found:
+        mine, theirs = (getattr(c, attribute, ()) for c in (cls, other.cls))
+        if isinstance(mine, str) and mine and mine == theirs:
+            return other.name, f"the suffix {mine}"
+        if not isinstance(mine, str):
+            same = {c.name for c in mine} & {c.name for c in theirs}
+            if same:
+                return other.name, f"the column {min(same)}"
+    return None
 
 
 def _entries() -> list[EntryPoint]:

@@ -82,6 +82,8 @@ SETTINGS = {
     "kernel too wide": (["scfind.kernelsXY=0,64"], 7, "scfind.kernelsXY"),
     "spectral kernel too wide": (["scfind.kernelsZ=0,40"], 7, "40 channels"),
     "no kernels": (["scfind.kernelsXY="], 4, "scfind.kernelsXY"),
+    "mask finder without a mask": (["pipeline.finder=mask"], 7, "input.mask"),
+    "no such table of positions": (["flag.catalog=nowhere.txt"], 5, "flag.catalog"),
     "no finder": (["scfind.enable=false"], 7, "finder"),
     "reliability and keepNegative": (["reliability.enable=true", "linker.keepNegative=true"], 7, "keepNegative"),
     "one reliability parameter": (
@@ -170,6 +172,30 @@ def test_existing_products_are_kept_when_overwriting_is_off(run, tmp_path):
     assert code == 5 and "cube_cat.xml" in err
     assert products == ["cube_cat.xml"]
     assert (tmp_path / "out" / "cube_cat.xml").read_text() == "precious"
+
+
+def test_the_run_record_is_kept_too_when_overwriting_is_off(run, tmp_path):
+    write(tmp_path / "cube.fits")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "cube_run.json").write_text("precious")
+    code, err, _ = run(tmp_path / "cube.fits", "output.overwrite=false")
+    assert code == 5 and "cube_run.json" in err
+
+
+def test_mask_of_unsigned_integers(run, tmp_path):
+    write(tmp_path / "cube.fits")
+    mask = np.zeros(ARRAY.shape, np.uint16)
+    mask[17:24, 12:21, 14:23] = 3
+    fits.writeto(tmp_path / "mask.fits", mask)
+    code, err, _ = run(tmp_path / "cube.fits", "input.mask=mask.fits", "scfind.enable=false")
+    assert code == 0, err
+    assert fits.getdata(tmp_path / "out" / "cube_mask.fits").sum() == (mask > 0).sum()
+
+
+def test_a_gain_without_anything_that_rescales_is_said_to_have_no_effect(run, tmp_path):
+    write(tmp_path / "cube.fits")
+    assert "input.gain has no effect" in run(tmp_path / "cube.fits", "input.gain=cube.fits")[1]
+    assert "input.gain" not in run(tmp_path / "cube.fits", "input.gain=cube.fits", "scaleNoise.enable=true")[1]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from hisf import __version__
 from hisf.cli import COMMANDS, main
 from hisf.settings import PARAMETERS, load_settings
 from hisf.testing import make_cube, write_fits
@@ -88,7 +89,8 @@ def test_settings_on_the_command_line_override_the_file(hisf, par, tmp_path):
 def test_finder_option_swaps_the_finder_and_nothing_else(hisf, par, tmp_path):
     assert hisf("run", par, "--finder", "threshold")[0] == 0
     record = json.loads((tmp_path / "cube_run.json").read_text())
-    assert list(record["finders"]) == ["threshold"]
+    assert record["plugins"]["finders"] == {"threshold": f"hisf {__version__}"}
+    assert record["plugins"]["precondition"] == {} and "position" in record["plugins"]["measure"]
     changed = {n for n, s in record["settings"].items() if s["origin"] == "command line"}
     assert changed == {"pipeline.finder"}
 
@@ -246,6 +248,11 @@ def test_check_notices_missing_files_and_plugins(hisf, tmp_path):
     assert code == 7
     assert "gone.par line 1: input.data = nowhere.fits" in out
     assert "gone.par line 2: pipeline.finder = wavelet" in out and "scfind, threshold" in out
+
+
+def test_check_notices_a_missing_output_folder(hisf, par):
+    code, out, _ = hisf("check", par, "output.directory=nowhere")
+    assert code == 7 and "output.directory = nowhere" in out
 
 
 def test_unknown_key_of_a_known_section_lists_its_parameters(hisf, par):

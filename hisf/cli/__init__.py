@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from hisf import __version__
-from hisf.errors import HisfError, InputError
+from hisf.errors import HisfError, InputError, OutOfMemoryError
 
 COMMANDS = {
     "run": "Find sources as a parameter file says.",
@@ -79,7 +79,8 @@ def _guarded() -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail("Interrupted; no file was left half-written.", INTERRUPTED)
     except MemoryError:
-        return _fail("Out of memory; cut the cube with input.region, or free some memory.", 3)
+        sentence = "Out of memory; cut the cube with input.region, or free some memory."
+        return _fail(sentence, OutOfMemoryError.exit_code)
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing it does not fail again
         return 1

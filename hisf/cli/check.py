@@ -15,17 +15,23 @@ from hisf.settings import Kind, Settings, check_settings
 def _missing(settings: Settings, manager: PluginManager) -> list[str]:
     """Return what the settings name that is not there: input files and plugins."""
     from hisf.pipeline import choose_stages
+    from hisf.stages.products.names import product_base
 
-    paths = [p.name for p in settings.parameters if p.kind is Kind.PATH and p.section == "input" and settings[p.name]]
+    paths = [
+        p.name
+        for p in settings.parameters
+        if p.kind is Kind.PATH and p.section != "output" and settings.is_active(p.section) and settings[p.name]
+    ]
     problems = [
         f"{settings.origin(name)}: {name} = {settings[name]}: no such file."
         for name in paths
         if not Path(settings[name]).exists()
     ]
-    try:
-        choose_stages(settings, manager)
-    except HisfError as error:
-        problems.append(str(error))
+    for look in (lambda: choose_stages(settings, manager), lambda: settings["input.data"] and product_base(settings)):
+        try:
+            look()
+        except HisfError as error:
+            problems.append(str(error))
     return problems
 
 
@@ -34,7 +40,7 @@ def _missing(settings: Settings, manager: PluginManager) -> list[str]:
 def command(arguments: tuple[str, ...]) -> None:
     """Read parameter files and settings, and list everything that is wrong or doubtful, without running anything.
 
-    The exit code is 7 if a run would be refused.
+    The exit code is 7 if a run would be refused for what can be known without reading the cube.
     """
     settings, manager = load(arguments)
     for note in settings.notes:

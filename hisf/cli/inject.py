@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hisf.cli.settings import load
+from hisf.cli.settings import load, what_is_ignored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,12 +47,17 @@ def command(arguments: tuple[str, ...], number: int, where: str, snr: str, seed:
     from hisf.inject.results import as_dict, completeness, draw, mock_table
     from hisf.settings import validate
     from hisf.stages.products.names import product_base
-    from hisf.stages.products.writing import write_file
+    from hisf.stages.products.writing import check_places, write_file
 
     low_high = _range(snr)
     settings, _ = load(arguments)
+    for note in (*settings.notes, *what_is_ignored(settings)):
+        click.echo(f"WARNING: {note}", err=True)
     validate(settings)
     base = product_base(settings)
+    name = base.with_name(base.name + "_inject")
+    places = [name.with_name(name.name + ending) for ending in (".png", ".ecsv")]
+    check_places(places, settings["output.overwrite"])
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else 120, stderr=json_file == "-")
     with Progress(console=console, disable=not terminal) as bar:
@@ -61,12 +66,9 @@ def command(arguments: tuple[str, ...], number: int, where: str, snr: str, seed:
     curves = completeness(outcome)
     for curve in curves:
         _print(console, curve)
-    name = base.with_name(base.name + "_inject")
     title = f"{base.name}: {int(outcome.found.sum())} of {len(outcome.mocks)} mock galaxies found ({where})"
-    picture = write_file(name.with_name(name.name + ".png"), lambda path: draw(outcome, curves, title, path))
-    table = write_file(
-        name.with_name(name.name + ".ecsv"), lambda path: mock_table(outcome).write(path, format="ascii.ecsv")
-    )
+    picture = write_file(places[0], lambda path: draw(outcome, curves, title, path))
+    table = write_file(places[1], lambda path: mock_table(outcome).write(path, format="ascii.ecsv"))
     console.print(f"{title}, in {outcome.runs} runs; {outcome.real} sources without mocks.")
     if outcome.undetermined:
         console.print(f"In {outcome.undetermined} runs the reliability could not be determined; they found nothing.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hisf.errors import FileAccessError, InputError
+from hisf.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +65,7 @@ def command(
     from hisf.evaluate.masks import match_masks, open_mask
     from hisf.evaluate.reading import read_catalogue
     from hisf.evaluate.scorecard import compare
+    from hisf.stages.products.writing import write_file
 
     if (mask is None) != (truth_mask is None):
         raise InputError("--mask and --truth-mask go together; one of them is missing.")
@@ -79,10 +80,7 @@ def command(
     else:
         _show(card, catalogue, truth)
         if json_path:
-            try:
-                Path(json_path).write_text(_json(card), encoding="utf-8")
-            except OSError as error:
-                raise FileAccessError(f"{json_path} cannot be written: {error.strerror or error}.") from None
+            write_file(Path(json_path), lambda path: path.write_text(_json(card), encoding="utf-8"))
     if figures:
         from hisf.evaluate.figures import draw_figures
 

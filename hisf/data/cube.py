@@ -113,9 +113,17 @@ class Cube:
             values[infinite] = np.nan
         return values
 
+    @property
+    def holds_labels(self) -> bool:
+        """Whether the values are integers, unsigned ones (BZERO = 32768 and the like) included."""
+        scaling = self._stored.scaling
+        return self._stored.integer and scaling.scale == 1.0 and float(scaling.zero).is_integer()
+
     def read_labels(self, box: Box) -> np.ndarray:
-        """Return the integers of ``box`` as stored (for masks)."""
-        return self._stored.read_stored(box.shift(self.region.z0, self.region.y0, self.region.x0))
+        """Return the integers of ``box`` (for masks)."""
+        stored = self._stored.read_stored(box.shift(self.region.z0, self.region.y0, self.region.x0))
+        zero = int(self._stored.scaling.zero)
+        return stored if not zero else stored.astype(np.int64) + zero
 
     def require_floats(self) -> Cube:
         """Return the cube itself.

@@ -92,7 +92,9 @@ def inject(
         if blank.all():
             raise InputError(f"{cube.name}: there is no pixel of which half the channels are not blank.")
         del data
-        real, _ = _run(quiet, MockPlugin([], flip=False))
+        if not quiet["linker.enable"]:
+            raise InputError("linker.enable is false, so that no source could be found; set it to true.")
+        real, _ = _run(quiet, MockPlugin([], flip=False), logging.WARNING)
         taken = [] if where == "data" else boxes_of(real)
         waiting = draw_galaxies(geometry, noise, n, snr, seed)
         done: list[Mock] = []
@@ -109,6 +111,8 @@ def inject(
             found |= recovered(mocks, catalogue, boxes_of(real) if where == "data" else [])
             done += [_light(mock) for mock in mocks]
             advance(len(mocks))
+    if not done:
+        raise InputError(f"{cube.name}: no free place for any of {n} mocks; take fainter ones, or more of the cube.")
     done.sort(key=lambda mock: mock.galaxy.id)
     hit = np.array([mock.galaxy.id in found for mock in done], bool)
     flux = np.array([found.get(mock.galaxy.id, np.nan) for mock in done])
@@ -158,13 +162,13 @@ def boxes_of(catalogue: Catalogue | None) -> list[Box]:
     return [Box(z0, z1 + 1, y0, y1 + 1, x0, x1 + 1) for z0, z1, y0, y1, x0, x1 in edges]
 
 
-def _run(settings: Settings, plugin: MockPlugin) -> tuple[Catalogue | None, bool]:
+def _run(settings: Settings, plugin: MockPlugin, least: int = logging.ERROR) -> tuple[Catalogue | None, bool]:
     """Return the catalogue, None if nothing was found, and whether the reliability could not be determined."""
     manager = PluginManager()
     manager.register(plugin, "inject", "hisf inject")
     logger = logging.getLogger("hisf")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # the same warnings every time
+    logger.setLevel(least)  # the warnings of the first run are those of all
     try:
         return run(settings, manager), False
     except NothingFoundError:

@@ -254,3 +254,28 @@ def test_completeness_rises_from_none_to_all_in_observed_cubes(shared, name):
     quarter = len(order) // 4
     assert outcome.found[order[:quarter]].mean() <= 0.1
     assert outcome.found[order[-quarter:]].mean() >= 0.75
+
+
+def test_no_place_for_any_mock_is_said(path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["hisf", "inject", f"input.data={path}", "input.region=0,5,0,5,0,95", "--n", "3", "--snr", "90,99"]
+    )
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 7 and "no free place" in capsys.readouterr().err
+
+
+def test_doubtful_settings_are_said_before_anything_is_injected(path, monkeypatch, capsys):
+    arguments = [
+        "pipeline.pedantic=false",
+        "scfind.treshold=3",
+        f"input.data={path}",
+        "linker.enable=false",
+        "--n",
+        "3",
+    ]
+    monkeypatch.setattr(sys, "argv", ["hisf", "inject", *arguments])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    err = capsys.readouterr().err
+    assert leaving.value.code == 7 and "scfind.treshold" in err and "linker.enable" in err

@@ -17,7 +17,8 @@ PARAMETERS = (
         "input.gain",
         Kind.PATH,
         "",
-        "Cube of gain factors by which the data are divided before sources are measured.",
+        "Cube of gain factors by which the data are divided before sources are measured; it has no effect without a "
+        "noise or weights cube or noise scaling.",
         "2.4",
     ),
     Parameter(

@@ -92,6 +92,7 @@ _CONTSUB = (
         "more than five times as many channels.",
         "2.4",
         unit="channels",
+        minimum=0,
     ),
     Parameter(
         "contsub.padding",
@@ -100,6 +101,7 @@ _CONTSUB = (
         "Number of channels left out on either side of a channel with emission.",
         "2.4",
         unit="channels",
+        minimum=0,
     ),
 )
 

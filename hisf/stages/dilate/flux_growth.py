@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hisf.data.box import Box
+from hisf.data.cube import Cube
 from hisf.data.source import Source, SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError
+from hisf.settings import Settings
 from hisf.stages.dilate.contract import Dilation
 
 if TYPE_CHECKING:
@@ -22,19 +24,22 @@ log = logging.getLogger(__name__)
 
 
 class FluxGrowth(Dilation):
-    """Grow each source in catalogue order; voxels of other sources are never taken."""
+    """Grow each source in catalogue order; voxels of other sources are never taken.
+
+    Raises
+    ------
+    InputError
+        The cube is too small for the number of iterations.
+    """
 
     name = "sofia2"
 
-    def dilate(self, sources: SourceList, voxels: Voxels, advance: Callable[[int], None]) -> SourceList:
-        """Return the grown sources.
+    def __init__(self, settings: Settings, cube: Cube) -> None:
+        super().__init__(settings, cube)
+        self._check_iterations()
 
-        Raises
-        ------
-        InputError
-            The cube is too small for the number of iterations.
-        """
-        self._check_iterations(voxels)
+    def dilate(self, sources: SourceList, voxels: Voxels, advance: Callable[[int], None]) -> SourceList:
+        """Return the grown sources."""
         grown = SourceList(sources.shape, sources)
         for position in range(len(grown)):  # all sources along z before any in the plane
             grown.replace(position, self._grow_spectrally(grown[position], grown, voxels))
@@ -43,9 +48,9 @@ class FluxGrowth(Dilation):
             advance(1)
         return grown
 
-    def _check_iterations(self, voxels: Voxels) -> None:
+    def _check_iterations(self) -> None:
         s = self.settings
-        nz, ny, nx = voxels.shape
+        nz, ny, nx = self.cube.shape
         for key, size, axes in (
             ("dilation.iterationsXY", max(nx, ny), f"{nx} × {ny} pixels"),
             ("dilation.iterationsZ", nz, f"{nz} channels"),

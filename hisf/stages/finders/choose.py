@@ -35,8 +35,11 @@ def chosen_finders(settings: Settings) -> list[str]:
                 "The settings name no finder, so the classic one (scfind) runs; from a later version on the network "
                 "will. Set scfind.enable = true or pipeline.finder = scfind to keep it."
             )
+    names = list(dict.fromkeys(names))
     if settings["input.mask"] and "mask" not in names:
         names.append("mask")
+    if "mask" in names and not settings["input.mask"]:
+        raise InputError("The finder mask takes its voxels from input.mask, which is not set.")
     if not names:
         raise InputError(
             "No finder is switched on and there is no input.mask; set scfind.enable, threshold.enable or "

@@ -7,10 +7,12 @@ import logging
 import numpy as np
 
 from hisf.data.box import Box, Tile
+from hisf.data.cube import Cube
 from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.errors import IndexRangeError, InputError
 from hisf.execution.statistics import cube_noise
 from hisf.execution.workspace import Workspace
+from hisf.settings import Settings
 from hisf.stages.finders.contract import Advance, Finder
 from hisf.stages.precondition.noise_model import measure_noise
 
@@ -24,10 +26,21 @@ class SmoothAndClip(Finder):
     the kernels matters and the noise of each is a property of the whole cube. The search therefore happens in `look`,
     kernel by kernel, streamed in slabs from the last channel down, which is the direction of SoFiA's running sums:
     the result has the same bits however the cube is cut. `find` hands out the tiles of the mask.
+
+    Raises
+    ------
+    IndexRangeError
+        There are no kernels.
+    InputError
+        A kernel does not fit into the cube.
     """
 
     name = "scfind"
     mask: np.ndarray
+
+    def __init__(self, settings: Settings, cube: Cube) -> None:
+        super().__init__(settings, cube)
+        self._check_kernels()
 
     def kernels(self) -> list[tuple[float, int]]:
         """Return the (spatial FWHM, spectral width) pairs in the order in which they are applied."""
@@ -44,9 +57,8 @@ class SmoothAndClip(Finder):
         Raises
         ------
         InputError
-            A kernel does not fit into the cube, or the noise is 0 or cannot be measured.
+            The noise is 0 or cannot be measured.
         """
-        self._check_kernels()
         s = self.settings
         noise = cube_noise(voxels, workspace, s["scfind.statistic"], s["scfind.fluxRange"], advance)
         self.mask = workspace.allocate(voxels.shape, np.dtype(np.bool_))

@@ -42,7 +42,7 @@ def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
             companion = _open(manager, settings, key).require_shape(cube.shape)
             if not integers:
                 companion.require_floats()
-            elif not companion.integer:
+            elif not companion.holds_labels:
                 raise InputError(f"{companion.name} does not hold integers; {key} needs a cube of integers.")
             cube.companions[name] = companion
     return cube

@@ -25,7 +25,7 @@ class SubtractContinuum(Step):
     Raises
     ------
     InputError
-        The cube has too few channels for ``contsub.shift``, or that or ``contsub.padding`` is negative.
+        The cube has too few channels for ``contsub.shift``.
     """
 
     name = "subtract continuum"
@@ -40,9 +40,6 @@ class SubtractContinuum(Step):
         self.threshold = abs(settings["contsub.threshold"])
         if settings["contsub.threshold"] < 0:
             log.warning("contsub.threshold = %g is made positive.", settings["contsub.threshold"])
-        for name in ("contsub.shift", "contsub.padding"):
-            if settings[name] < 0:
-                raise InputError(f"{name} = {settings[name]} is negative; it is a number of channels.")
         self.shift = settings["contsub.shift"] or 1
         if not settings["contsub.shift"]:
             log.warning("contsub.shift = 0 is replaced by 1.")

@@ -11,7 +11,7 @@ from hisf.data.box import Box, Shape
 from hisf.data.cube import Cube
 from hisf.data.positions import read_positions
 from hisf.data.voxels import Voxels
-from hisf.errors import InputError
+from hisf.errors import FileAccessError, InputError
 from hisf.execution.workspace import Workspace
 from hisf.settings import Settings
 from hisf.stages.precondition.contract import Advance, Step
@@ -84,7 +84,10 @@ class FlagPositions(Step):
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
         super().__init__(settings, cube)
-        self.mask = flagged_discs(cube, Path(settings["flag.catalog"]), settings["flag.radius"])
+        path = Path(settings["flag.catalog"])
+        if not path.exists():
+            raise FileAccessError(f"{path}: no such file (flag.catalog, {settings.origin('flag.catalog')}).")
+        self.mask = flagged_discs(cube, path, settings["flag.radius"])
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hisf import __version__
+from hisf.plugins import PluginManager
 from hisf.settings import Settings
 from hisf.stages.products.stamp import utc_date
-from hisf.stages.products.writing import write_file
+from hisf.stages.products.writing import record_path, write_file
 
 if TYPE_CHECKING:
     from hisf.pipeline import Report
@@ -31,7 +32,7 @@ def write_record(
     FileAccessError
         It cannot be written.
     """
-    path = report.base.with_name(report.base.name + "_run.json")
+    path = record_path(report.base)
     content = json.dumps(_content(settings, manager, report, warnings, error, code), indent=1) + "\n"
     return write_file(path, lambda beside: beside.write_text(content, encoding="utf-8"))
 
@@ -39,7 +40,6 @@ def write_record(
 def _content(
     settings: Settings, manager: PluginManager, report: Report, warnings: Sequence[str], error: str, code: int
 ) -> dict[str, Any]:
-    finders = [i for i in manager.implementations("finders") if i.name in report.finders]
     return {
         "hisf": __version__,
         "date": utc_date(),
@@ -47,7 +47,7 @@ def _content(
         "libraries": {name: version(name) for name in LIBRARIES},
         "exit": code,
         "error": error,
-        "finders": {i.name: i.distribution for i in finders},
+        "plugins": _plugins(manager, report.used),
         "cube": {"shape": list(report.shape), "axes": ["z", "y", "x"], "rms": _finite(report.rms)},
         "voxels_detected": report.detected,
         "sources_linked": report.linked,
@@ -56,6 +56,14 @@ def _content(
         "timings": report.timings,
         "warnings": list(warnings),
         "settings": {name: {"value": settings.text(name), "origin": str(settings.origin(name))} for name in settings},
+    }
+
+
+def _plugins(manager: PluginManager, used: dict[str, list[str]]) -> dict[str, dict[str, str]]:
+    """Return, by stage, the implementations that made the result and the distributions they came from."""
+    return {
+        stage: {i.name: i.distribution for i in manager.implementations(stage) if i.name in names}
+        for stage, names in used.items()
     }
 
 

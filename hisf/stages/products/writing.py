@@ -16,27 +16,31 @@ def wanted_products(classes: Iterable[type[Product]], settings: Settings) -> lis
     return [cls() for cls in classes if cls.wanted(settings)]
 
 
-def check_places(products: Iterable[Product], base: Path, overwrite: bool) -> None:
-    """Make sure, before any work is done, that the products can be written.
+def check_places(paths: Iterable[Path], overwrite: bool) -> None:
+    """Make sure, before any work is done, that files can be written.
 
     Raises
     ------
     FileAccessError
-        The folder cannot be written to, or a product is there already and must not be overwritten.
+        A folder cannot be written to, or a file is there already and must not be overwritten.
     """
-    if not os.access(base.parent, os.W_OK | os.X_OK):
-        raise FileAccessError(f"output.directory = {base.parent} cannot be written to; choose another folder.")
-    for product in products:
-        path = product_path(base, product)
+    for path in paths:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise FileAccessError(f"output.directory = {path.parent} cannot be written to; choose another folder.")
         if path.exists() and not overwrite:
             raise FileAccessError(f"{path} exists and output.overwrite is false; remove it or choose another name.")
         if path.is_dir():
-            raise FileAccessError(f"{path} is a folder, where the {product.name} should go; remove it.")
+            raise FileAccessError(f"{path} is a folder, where a product should go; remove it.")
 
 
 def product_path(base: Path, product: Product) -> Path:
     """Return the final path of a product."""
     return base.with_name(base.name + product.suffix)
+
+
+def record_path(base: Path) -> Path:
+    """Return the path of the run record."""
+    return base.with_name(base.name + "_run.json")
 
 
 def write_products(products: Iterable[Product], moment: Moment, result: Result, base: Path) -> list[Path]:
