@@ -258,7 +258,9 @@ def test_completeness_rises_from_none_to_all_in_observed_cubes(shared, name):
 
 def test_no_place_for_any_mock_is_said(path, monkeypatch, capsys):
     monkeypatch.setattr(
-        sys, "argv", ["hisf", "inject", f"input.data={path}", "input.region=0,5,0,5,0,95", "--n", "3", "--snr", "90,99"]
+        sys,
+        "argv",
+        ["hisf", "inject", f"input.data={path}", "input.region=0,7,0,7,0,95", "--n", "3", "--snr", "900,999"],
     )
     with pytest.raises(SystemExit) as leaving:
         main()
