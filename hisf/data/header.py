@@ -14,7 +14,6 @@ from hisf.errors import FileAccessError, InputError
 
 BLOCK = 2880
 AXIS_KEYS = ("NAXIS", "CRPIX", "CRVAL", "CDELT", "CTYPE", "CUNIT")
-SCALING_KEYS = ("BSCALE", "BZERO", "BLANK")
 
 
 def read_header(path: Path) -> tuple[fits.Header, int]:

@@ -22,7 +22,6 @@ from hisf.simulate.geometry import Geometry, from_header
 from hisf.stages.input.opening import open_inputs
 
 log = logging.getLogger(__name__)
-WHERE = ("noise", "data", "flipped")
 NO_RELIABILITY = 1  # exit code of a run whose reliability cannot be determined
 
 

@@ -2,7 +2,7 @@
 
 from hisf.testing.contracts import check_finder
 from hisf.testing.cubes import GaussianSource, as_cube, make_cube, make_header, write_fits, write_hdf5
-from hisf.testing.runs import run_pipeline
+from hisf.testing.runs import run_pipeline, run_steps
 
 __all__ = [
     "GaussianSource",
@@ -11,6 +11,7 @@ __all__ = [
     "make_cube",
     "make_header",
     "run_pipeline",
+    "run_steps",
     "write_fits",
     "write_hdf5",
 ]

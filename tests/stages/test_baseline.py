@@ -8,30 +8,16 @@ import pytest
 from hisf.data.box import Box
 from hisf.data.voxels import ArrayVoxels
 from hisf.errors import InputError
-from hisf.execution.progress import Progress
 from hisf.execution.workspace import FilteredVoxels, Workspace
 from hisf.kernels.continuum import subtract_continuum
-from hisf.plugins import PluginManager
 from hisf.settings import check_settings, load_settings
 from hisf.stages.precondition.baseline import SubtractContinuum
-from hisf.stages.precondition.chain import active_steps, precondition, reload
-from hisf.testing import GaussianSource, as_cube, make_cube
+from hisf.testing import GaussianSource, as_cube, make_cube, run_steps
 
 SHAPE = (26, 15, 17)
 CONTSUB = ["contsub.enable=true"]
 RIPPLE = ["rippleFilter.enable=true", "rippleFilter.windowXY=5", "rippleFilter.windowZ=7"]
 SLABS = [1, 4, 11]
-
-
-class Silent:
-    def start_stage(self, stage, total, unit):
-        pass
-
-    def advance_stage(self, stage, done, total):
-        pass
-
-    def finish_stage(self, stage, done, seconds, unit):
-        pass
 
 
 def sloped(dtype=np.float32, seed=1):
@@ -46,16 +32,9 @@ def sloped(dtype=np.float32, seed=1):
     return array.astype(dtype), header
 
 
-def run_steps(array, header, arguments, channels=0):
-    """Return searched and measured cube; ``channels`` > 0 streams slabs of that depth, 0 holds the cube."""
-    cube = as_cube(array, header)
-    settings = load_settings(arguments)
-    steps = active_steps([i.cls for i in PluginManager().implementations("precondition")], settings, cube)
-    workspace = Workspace(0, channels * array[0].nbytes) if channels else Workspace(1 << 30)
-    searched = precondition(cube, steps, workspace, Progress(Silent()))
-    assert isinstance(searched, ArrayVoxels) == (not channels)
-    whole = Box.whole(cube.shape)
-    return np.array(searched.read(whole)), np.array(reload(cube, searched, steps).read(whole))
+def steps_on(array, header, arguments, channels=0):
+    """Return searched and measured cube."""
+    return run_steps(as_cube(array, header), arguments, channels)[:2]
 
 
 def same(one, two):
@@ -89,7 +68,7 @@ def test_continuum_is_subtracted_with_the_settings(caplog, dtype, settings, opti
     expected = without_continuum(array, **options)
     assert not same(expected, array)
     for channels in (0, *SLABS):
-        searched, measured = run_steps(array, header, [*CONTSUB, *settings], channels)
+        searched, measured = steps_on(array, header, [*CONTSUB, *settings], channels)
         assert same(searched, expected)
         assert same(measured, expected)
     assert not caplog.records
@@ -98,7 +77,7 @@ def test_continuum_is_subtracted_with_the_settings(caplog, dtype, settings, opti
 def test_continuum_of_a_straight_line_is_gone():
     """True by the truth that was put in: what is left is the noise and the line."""
     array, header = sloped()
-    searched, _ = run_steps(array, header, [*CONTSUB, "contsub.order=1"])
+    searched, _ = steps_on(array, header, [*CONTSUB, "contsub.order=1"])
     # 26 channels of noise 1: the median is known to 0.25, worse where some are left out of the fit
     assert np.abs(np.median(searched[:, 3:, :5], axis=0)).max() < 1.5
     assert np.nanmedian(np.abs(searched)) < 1 < np.nanmedian(np.abs(array))
@@ -110,11 +89,11 @@ def test_continuum_comes_back_with_the_reloaded_cube(channels):
     """Spec sofia2 trap 15: it is not subtracted again where the cube is measured as it was read."""
     array, header = sloped()
     arguments = [*CONTSUB, "scaleNoise.enable=true", "contsub.order=1"]
-    searched, measured = run_steps(array, header, arguments, channels)
+    searched, measured = steps_on(array, header, arguments, channels)
     assert same(measured, array)
     # scaled by the noise of what continuum subtraction left: step 11 before step 12
     flat = without_continuum(array, 1)
-    assert same(searched, run_steps(flat, header, ["scaleNoise.enable=true"])[0])
+    assert same(searched, steps_on(flat, header, ["scaleNoise.enable=true"])[0])
 
 
 def test_held_cube_is_changed_in_pieces_of_whole_spectra():
@@ -145,7 +124,7 @@ def test_box_of_a_streamed_cube_is_that_of_the_whole():
 )
 def test_settings_that_are_changed_are_reported(caplog, setting, options, message):
     array, header = sloped()
-    searched, _ = run_steps(array, header, [*CONTSUB, setting])
+    searched, _ = steps_on(array, header, [*CONTSUB, setting])
     assert same(searched, without_continuum(array, **options))
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -156,9 +135,9 @@ def test_settings_that_are_changed_are_reported(caplog, setting, options, messag
 def test_shift_needs_more_than_five_times_as_many_channels(shift, depth):
     arguments = [*CONTSUB, f"contsub.shift={shift}"]
     array, header = make_cube((depth + 1, 4, 5), sources=())
-    run_steps(array, header, arguments)
+    steps_on(array, header, arguments)
     with pytest.raises(InputError, match=rf"contsub\.shift.*{depth}") as info:
-        run_steps(array[:-1], header, arguments)
+        steps_on(array[:-1], header, arguments)
     assert info.value.exit_code == 7
 
 
@@ -170,7 +149,7 @@ def test_negative_number_of_channels_is_refused(name):
 
 def test_continuum_stays_unless_asked():
     array, header = sloped()
-    assert same(run_steps(array, header, ["contsub.order=1"])[0], array)
+    assert same(steps_on(array, header, ["contsub.order=1"])[0], array)
 
 
 # --- ripples --------------------------------------------------------------------------------------------------------
@@ -217,7 +196,7 @@ def test_ripples_against_the_plain_version(dtype, statistic):
     expected = array - level
     for channels in (0, *SLABS):
         arguments = [*RIPPLE, f"rippleFilter.statistic={statistic}"]
-        searched, measured = run_steps(array, header, arguments, channels)
+        searched, measured = steps_on(array, header, arguments, channels)
         assert same(searched, expected)
         assert same(measured, expected)
 
@@ -227,7 +206,7 @@ def test_window_without_enough_values_blanks_the_data():
     array[:, :, :4] = np.nan
     array[4, 4, 0:9] = 1.0
     settings = [f"rippleFilter.{name}" for name in ("windowXY=3", "windowZ=3", "gridXY=3", "gridZ=3")]
-    searched, _ = run_steps(array, header, ["rippleFilter.enable=true", *settings])
+    searched, _ = steps_on(array, header, ["rippleFilter.enable=true", *settings])
     assert np.isfinite(array[4, 4, 0])
     assert np.isnan(searched[4, 4, :3]).all()  # three values in the window around x = 1
     assert np.isfinite(searched[4, 4, 4:]).all()
@@ -237,17 +216,17 @@ def test_window_without_enough_values_blanks_the_data():
 def test_interpolated_ripples_do_not_depend_on_slabs(statistic):
     array, header = sloped()
     arguments = [*RIPPLE, f"rippleFilter.statistic={statistic}", "rippleFilter.interpolate=true"]
-    whole, _ = run_steps(array, header, arguments)
-    assert not same(whole, run_steps(array, header, arguments[:-1])[0])
+    whole, _ = steps_on(array, header, arguments)
+    assert not same(whole, steps_on(array, header, arguments[:-1])[0])
     for channels in SLABS:
-        assert same(run_steps(array, header, arguments, channels)[0], whole)
+        assert same(steps_on(array, header, arguments, channels)[0], whole)
 
 
 def test_ripple_that_was_put_in_is_gone():
     array, header = make_cube((40, 20, 20), noise=1.0, sources=(), beam=False)
     array += 10 * np.sin(np.arange(40) / 6).astype(np.float32)[:, None, None]
     arguments = ["rippleFilter.enable=true", "rippleFilter.windowXY=31", "rippleFilter.windowZ=3"]
-    searched, _ = run_steps(array, header, [*arguments, "rippleFilter.gridZ=1"])
+    searched, _ = steps_on(array, header, [*arguments, "rippleFilter.gridZ=1"])
     # noise 1, and at most 10·(1/6)²/3 = 0.1 that a mean over 3 channels leaves of the sine; at the edges its slope, 1
     assert searched[1:-1].std() < 1.1
     assert array.std() > 5
@@ -257,21 +236,21 @@ def test_ripple_that_was_put_in_is_gone():
 def test_ripples_come_back_with_the_reloaded_cube(channels):
     """Spec sofia2 trap 15; and the filter works on what noise scaling left (step 14)."""
     array, header = sloped()
-    scaled, _ = run_steps(array, header, ["scaleNoise.enable=true"])
-    searched, measured = run_steps(array, header, [*RIPPLE, "scaleNoise.enable=true"], channels)
+    scaled, _ = steps_on(array, header, ["scaleNoise.enable=true"])
+    searched, measured = steps_on(array, header, [*RIPPLE, "scaleNoise.enable=true"], channels)
     assert same(measured, array)
-    assert same(searched, run_steps(scaled, header, RIPPLE)[0])
+    assert same(searched, steps_on(scaled, header, RIPPLE)[0])
 
 
 def test_ripples_come_after_continuum_and_automatic_flags():
     array, header = sloped()
     array[:, 13, 2] *= 50
     first = [*CONTSUB, "contsub.order=1", "flag.auto=true"]
-    before, _ = run_steps(array, header, first)
+    before, _ = steps_on(array, header, first)
     assert np.isnan(before[:, 13, 2]).all()
-    assert same(run_steps(array, header, [*RIPPLE, *first])[0], run_steps(before, header, RIPPLE)[0])
+    assert same(steps_on(array, header, [*RIPPLE, *first])[0], steps_on(before, header, RIPPLE)[0])
 
 
 def test_ripples_stay_unless_asked():
     array, header = sloped()
-    assert same(run_steps(array, header, RIPPLE[1:])[0], array)
+    assert same(steps_on(array, header, RIPPLE[1:])[0], array)

@@ -7,31 +7,16 @@ import pytest
 from astropy.wcs import WCS
 
 from hisf.data.box import Box
-from hisf.data.voxels import ArrayVoxels
 from hisf.errors import FileAccessError, InputError
-from hisf.execution.progress import Progress
-from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import load_settings
 from hisf.stages.input.opening import open_inputs
-from hisf.stages.precondition.chain import active_steps, precondition, reload
 from hisf.stages.precondition.flag import FlagAutomatically, FlagPositions
-from hisf.testing import as_cube, make_cube, make_header, write_fits
+from hisf.testing import as_cube, make_cube, make_header, run_steps, write_fits
 
 SHAPE = (12, 17, 19)
 K = 1.482602218505602  # spec sofia2 §3.1
 SLABS = [0, 1, 5]
-
-
-class Silent:
-    def start_stage(self, stage, total, unit):
-        pass
-
-    def advance_stage(self, stage, done, total):
-        pass
-
-    def finish_stage(self, stage, done, seconds, unit):
-        pass
 
 
 def noise(dtype=np.float32, seed=1):
@@ -39,18 +24,6 @@ def noise(dtype=np.float32, seed=1):
     array[3, 4:9, 5:12] = np.nan
     array[:, 0, 0] = np.nan
     return array, header
-
-
-def run_steps(cube, arguments, channels=0):
-    """Return searched cube, measured cube and steps; ``channels`` > 0 streams slabs of that depth, 0 holds the cube."""
-    settings = load_settings(arguments)
-    steps = active_steps([i.cls for i in PluginManager().implementations("precondition")], settings, cube)
-    plane = cube.shape[1] * cube.shape[2] * cube.dtype.itemsize
-    workspace = Workspace(0, channels * plane) if channels else Workspace(1 << 30)
-    searched = precondition(cube, steps, workspace, Progress(Silent()))
-    assert isinstance(searched, ArrayVoxels) == (not channels)
-    whole = Box.whole(cube.shape)
-    return np.array(searched.read(whole)), np.array(reload(cube, searched, steps).read(whole)), steps
 
 
 def same(one, two):

@@ -4,30 +4,16 @@ import numpy as np
 import pytest
 
 from hisf.data.box import Box
-from hisf.data.voxels import ArrayVoxels
-from hisf.execution.progress import Progress
 from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import load_settings
-from hisf.stages.precondition.chain import active_steps, precondition, reload
 from hisf.stages.precondition.flag import FlagRegions, flag_boxes
 from hisf.stages.precondition.grid import window_and_grid
 from hisf.stages.precondition.noise_model import LocalNoise, SpectralNoise, measure_noise
-from hisf.testing import as_cube, make_cube
+from hisf.testing import as_cube, make_cube, run_steps
 
 SHAPE = (12, 17, 19)
 TO_NOISE = 1.482602218505602  # spec sofia2 §3.1
-
-
-class Silent:
-    def start_stage(self, stage, total, unit):
-        pass
-
-    def advance_stage(self, stage, done, total):
-        pass
-
-    def finish_stage(self, stage, done, seconds, unit):
-        pass
 
 
 def uneven(dtype=np.float32, seed=1):
@@ -39,17 +25,11 @@ def uneven(dtype=np.float32, seed=1):
     return array.astype(dtype), header
 
 
-def run_steps(array, header, arguments, channels=0, **companions):
-    """Return searched and measured cube; ``channels`` > 0 streams slabs of that depth, 0 holds the cube."""
+def steps_on(array, header, arguments, channels=0, **companions):
+    """Return searched and measured cube."""
     cube = as_cube(array, header)
     cube.companions.update({name: as_cube(values, header) for name, values in companions.items()})
-    settings = load_settings(arguments)
-    steps = active_steps([i.cls for i in PluginManager().implementations("precondition")], settings, cube)
-    workspace = Workspace(0, channels * array[0].nbytes) if channels else Workspace(1 << 30)
-    searched = precondition(cube, steps, workspace, Progress(Silent()))
-    assert isinstance(searched, ArrayVoxels) == (not channels)
-    whole = Box.whole(cube.shape)
-    return np.array(searched.read(whole)), np.array(reload(cube, searched, steps).read(whole))
+    return run_steps(cube, arguments, channels)[:2]
 
 
 def same(one, two):
@@ -77,7 +57,7 @@ def test_several_boxes():
 
 def test_box_outside_the_cube_blanks_its_last_plane():
     array = np.zeros((5, 6, 48), np.float32)
-    found, _ = run_steps(array, make_cube((5, 6, 48), sources=())[1], ["flag.region=1000,2000,0,3,0,3"])
+    found, _ = steps_on(array, make_cube((5, 6, 48), sources=())[1], ["flag.region=1000,2000,0,3,0,3"])
     assert np.isnan(found).sum() == 16
     assert np.isnan(found[:4, :4, 47]).all()
 
@@ -90,7 +70,7 @@ def test_flags_do_not_depend_on_slabs_and_stay_in_the_measured_cube(channels):
     expected[4:9, 2:17, 3:6] = np.nan
     expected[11, 0, 0] = np.nan
     for arguments in ([regions], [regions, "scaleNoise.enable=true"]):
-        searched, measured = run_steps(array, header, arguments, channels)
+        searched, measured = steps_on(array, header, arguments, channels)
         assert same(measured, expected)
         assert np.array_equal(np.isnan(searched), np.isnan(expected))
 
@@ -106,7 +86,7 @@ def test_flags_apply_to_any_box():
 def test_inversion_acts_on_both_cubes():
     array, header = uneven()
     for more in ([], ["scaleNoise.enable=true"]):
-        searched, measured = run_steps(array, header, ["input.invert=true", *more])
+        searched, measured = steps_on(array, header, ["input.invert=true", *more])
         assert same(measured, -array)
         assert (np.sign(searched) == -np.sign(array))[np.isfinite(array)].all()
 
@@ -117,7 +97,7 @@ def test_noise_cube_divides_the_searched_cube_only(channels):
     array, header = uneven()
     noise = np.full(SHAPE, 4.0, np.float32)
     noise[1, 1, 1], noise[2, 2, 2], noise[5, 5, 5] = 0.0, np.nan, -2.0
-    searched, measured = run_steps(array, header, ["input.noise=n.fits"], channels, noise=noise)
+    searched, measured = steps_on(array, header, ["input.noise=n.fits"], channels, noise=noise)
     noise[1, 1, 1] = np.nan
     expected = array / noise
     assert same(searched, expected)
@@ -129,7 +109,7 @@ def test_weights_multiply_by_their_root(channels):
     array, header = uneven()
     weights = np.full(SHAPE, 9.0, np.float32)
     weights[1, 1, 1], weights[2, 2, 2] = 0.0, np.nan
-    searched, measured = run_steps(array, header, ["input.weights=w.fits"], channels, weights=weights)
+    searched, measured = steps_on(array, header, ["input.weights=w.fits"], channels, weights=weights)
     assert same(searched, array * np.sqrt(weights))
     assert same(measured, array)
 
@@ -137,7 +117,7 @@ def test_weights_multiply_by_their_root(channels):
 def test_precision_stays_that_of_the_data():
     array, header = uneven(np.float32)
     other = np.full(SHAPE, 4.0, np.float64)
-    searched, _ = run_steps(array, header, ["input.noise=n", "input.weights=w"], noise=other, weights=other)
+    searched, _ = steps_on(array, header, ["input.noise=n", "input.weights=w"], noise=other, weights=other)
     assert searched.dtype == np.float32
     assert same(searched, array / np.float32(2))  # 1/4 and the root of 4 are exact
 
@@ -157,9 +137,7 @@ def test_gain_is_used_only_after_a_reload(arguments, used):
     array, header = uneven()
     ones, gain = np.ones(SHAPE, np.float32), np.full(SHAPE, 2.0, np.float32)
     gain[7, 7, 7] = 0.0
-    searched, measured = run_steps(
-        array, header, ["input.gain=g.fits", *arguments], gain=gain, noise=ones, weights=ones
-    )
+    searched, measured = steps_on(array, header, ["input.gain=g.fits", *arguments], gain=gain, noise=ones, weights=ones)
     sign = np.float32(-1 if "input.invert=true" in arguments else 1)
     expected = sign * (array / np.float32(2) if used else array)
     if used:
@@ -194,7 +172,7 @@ def plain_channel_noise(plane):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_spectral_scaling_against_its_definition(dtype):
     array, header = uneven(dtype)
-    searched, measured = run_steps(array, header, ["scaleNoise.enable=true"])
+    searched, measured = steps_on(array, header, ["scaleNoise.enable=true"])
     levels = np.array([plain_channel_noise(plane) for plane in array])
     assert levels[-1] > 2 * levels[0]
     assert same(searched, (array.astype(np.float64) / levels[:, None, None]).astype(dtype))
@@ -221,17 +199,17 @@ LOCAL = ["scaleNoise.windowXY=7", "scaleNoise.windowZ=5", "scaleNoise.gridXY=3",
 def test_scaled_cube_has_the_same_bits_in_any_slabs(case, dtype):
     array, header = uneven(dtype)
     arguments = ["scaleNoise.enable=true", *LOCAL, *case.split(";")]
-    whole, _ = run_steps(array, header, arguments)
+    whole, _ = steps_on(array, header, arguments)
     assert 0.9 * np.isfinite(array).sum() < np.isfinite(whole).sum() <= np.isfinite(array).sum()
     for channels in (1, 3, 7):
-        assert same(run_steps(array, header, arguments, channels)[0], whole)
+        assert same(steps_on(array, header, arguments, channels)[0], whole)
 
 
 def test_local_scaling_flattens_the_noise():
     array, header = make_cube((20, 60, 70), noise=1.0, sources=(), beam=False)
     array *= np.linspace(1, 4, 70, dtype=np.float32)
     arguments = ["scaleNoise.enable=true", "scaleNoise.mode=local", "scaleNoise.statistic=std"]
-    found, _ = run_steps(array, header, [*arguments, "scaleNoise.fluxRange=full"])
+    found, _ = steps_on(array, header, [*arguments, "scaleNoise.fluxRange=full"])
     columns = found.std(axis=(0, 1))
     # windows of 25 × 25 × 15 voxels: 1 % of noise; within a window the level changes by up to 1.09 : 0.54 at the edge
     assert columns[12:-12].min() > 0.8
