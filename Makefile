@@ -6,7 +6,7 @@ VENV   ?= .venv
 PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
 FILES  := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test lint example clean
+.PHONY: run test lint docs example clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/hisf run parfiles/sdc2.par
@@ -18,6 +18,11 @@ test: $(VENV)/.installed-test
 # the cube of the example, from its seed
 example: $(VENV)/.installed
 	$(VENV)/bin/hisf simulate examples/sdc2_like.fits --shape 100,100,96 --density 100 --min-snr 5 --seed 13 --overwrite
+
+# the page of the parameters, from their declarations
+docs: $(VENV)/.installed
+	$(VENV)/bin/python -c "from hisf.settings import PARAMETERS, as_markdown; print(end=as_markdown(PARAMETERS))" \
+		> docs/parameters.md
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

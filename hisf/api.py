@@ -12,6 +12,7 @@ from hisf.execution.statistics import survey
 from hisf.execution.workspace import Workspace
 from hisf.hookspecs import hookimpl
 from hisf.settings import Kind, Parameter, Settings
+from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.contract import Finder
 from hisf.stages.link.contract import Linker
@@ -21,6 +22,7 @@ from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.reliability.contract import Reliability
 
 __all__ = [
+    "Appraisal",
     "ArrayVoxels",
     "Box",
     "Catalogue",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hisf.data.cube import Cube
     from hisf.settings import Parameter, Settings
+    from hisf.stages.appraise.contract import Appraisal
     from hisf.stages.dilate.contract import Dilation
     from hisf.stages.finders.contract import Finder
     from hisf.stages.link.contract import Linker
@@ -68,6 +69,12 @@ def hisf_register_reliabilities() -> Iterable[type[Reliability]]:
 @hookspec
 def hisf_register_dilations() -> Iterable[type[Dilation]]:
     """Return mask dilations, chosen by ``dilation.method``."""
+    raise NotImplementedError
+
+
+@hookspec
+def hisf_register_appraisals() -> Iterable[type[Appraisal]]:
+    """Return appraisals, chosen by ``appraise.method``."""
     raise NotImplementedError
 
 

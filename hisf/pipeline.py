@@ -1,6 +1,6 @@
 """The pipeline, top to bottom as the data flow (design §1).
 
-par file → Settings → Cube → precondition → finders → link → reliability → dilate → measure → products
+par file → Settings → Cube → precondition → finders → link → reliability → dilate → appraise → measure → products
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hisf.data.catalogue import Catalogue
+from hisf.data.columns import ESTIMATED, FINDERS
 from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
@@ -23,6 +24,8 @@ from hisf.execution.statistics import Survey, survey
 from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import Settings, validate
+from hisf.stages.appraise.choose import NONE, chosen_appraisal
+from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.choose import chosen_finders
 from hisf.stages.finders.contract import Finder
@@ -87,15 +90,16 @@ class Stages(NamedTuple):
     linker: type[Linker]
     reliability: type[Reliability]
     dilation: type[Dilation]
+    appraisal: type[Appraisal] | None
 
 
 def choose_stages(settings: Settings, manager: PluginManager) -> Stages:
-    """Choose finders, linker, reliability and dilation.
+    """Choose finders, linker, reliability, dilation and appraisal.
 
     Raises
     ------
     InputError
-        No finder is left.
+        No finder is left, or a catalogue needs an appraisal and there is none.
     PluginError
         No plugin has the name that is asked for.
     """
@@ -103,11 +107,14 @@ def choose_stages(settings: Settings, manager: PluginManager) -> Stages:
     def choose(stage: str, key: str, name: str = "") -> Any:
         return manager.choose(stage, name or settings[key], f"{settings.origin(key)}: {key}")
 
+    finders = chosen_finders(settings)
+    appraisal = chosen_appraisal(settings, finders)
     return Stages(
-        [choose("finders", "pipeline.finder", name) for name in chosen_finders(settings)],
+        [choose("finders", "pipeline.finder", name) for name in finders],
         choose("link", "linker.method"),
         choose("reliability", "reliability.method"),
         choose("dilate", "dilation.method"),
+        None if appraisal == NONE else choose("appraise", "appraise.method", appraisal),
     )
 
 
@@ -154,6 +161,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     linker = stages.linker(settings, cube)
     reliability = stages.reliability(settings, cube) if settings["reliability.enable"] else None
     dilation = stages.dilation(settings, cube) if settings["dilation.enable"] else None
+    appraisal = stages.appraisal(settings, cube) if stages.appraisal else None
     measurements = [i.cls(settings, cube) for i in manager.implementations("measure")]
     report.used = {
         "precondition": [step.name for step in steps],
@@ -161,6 +169,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
         "link": [linker.name],
         "reliability": [reliability.name] if reliability else [],
         "dilate": [dilation.name] if dilation else [],
+        "appraise": [appraisal.name] if appraisal else [],
         "measure": [measurement.name for measurement in measurements],
         "products": [product.name for product in products],
     }
@@ -174,6 +183,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
 
     score = settings["pipeline.scoreThreshold"]
     searchers = [finder for finder in finders if finder.name != InputMask.name]
+    several = len(searchers) > 1
     mask = run_finders(searchers, searched, score, workspace, progress)
     result = replace(result, mask=mask)
     report.products += write_products(products, Moment.FOUND, result, base)
@@ -187,6 +197,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     with progress.stage("link", size) as advance:
         blanks = noise.finite < size
         sources = linker.link(mask, searched, noise.rms, blanks, workspace, advance)
+        sources = SourceList(sources.shape, (replace(s, finders=mask.finders_of(s.voxels)) for s in sources))
     report.linked = len(sources)
     found = f"{report.detected} voxels were detected" if report.detected else "no voxel was detected"
     _require(sources, f"{found}, so that no source is left after linking")
@@ -197,11 +208,17 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     if dilation:
         with progress.stage("dilate", len(sources), "source") as advance:
             sources = dilation.dilate(sources, searched, advance)
+    assert result.measured is not None
+    if appraisal:
+        judged = len(sources)
+        with progress.stage("appraise", judged, "source") as advance:
+            sources = appraisal.appraise(sources, searched, result.measured, workspace, advance)
+        _require(sources, f"the appraisal {appraisal.name} keeps none of {judged} sources")
     report.kept = len(sources)
 
-    assert result.measured is not None
+    own = [FINDERS] * several + [*ESTIMATED] * bool(appraisal)
     with progress.stage("measure", len(sources), "source") as advance:
-        catalogue = make_catalogue(sources, result.measured, cube, settings, measurements, advance)
+        catalogue = make_catalogue(sources, result.measured, cube, settings, measurements, advance, own)
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
     with progress.stage("write", len(products), "product"):

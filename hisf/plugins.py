@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import pluggy
 
 from hisf import hookspecs
+from hisf.data.columns import OWN
 from hisf.data.cube import Cube
 from hisf.errors import PluginError
 from hisf.settings import PARAMETERS, Parameter, Settings
+from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.contract import Finder
 from hisf.stages.link.contract import Linker
@@ -24,6 +26,7 @@ from hisf.stages.reliability.contract import Reliability
 
 GROUP = "hisf"
 T = TypeVar("T")
+_RESERVED = {column.name for column in OWN}  # columns that no measurement may add
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ STAGES: dict[str, tuple[str, type[Any]]] = {
     "link": ("hisf_register_linkers", Linker),
     "reliability": ("hisf_register_reliabilities", Reliability),
     "dilate": ("hisf_register_dilations", Dilation),
+    "appraise": ("hisf_register_appraisals", Appraisal),
     "measure": ("hisf_register_measurements", Measurement),
     "products": ("hisf_register_products", Product),
 }
@@ -169,6 +173,9 @@ class PluginManager:
                 complaint = _broken(cls, contract)
                 if complaint:
                     raise PluginError(f"plugin {plugin} of {origin}: {complaint}.")
+                reserved = _RESERVED & {c.name for c in getattr(cls, "columns", ())}
+                if reserved:
+                    raise PluginError(f"plugin {plugin} of {origin}: the column {min(reserved)} is one of hisf's own.")
                 for unique in ("suffix", "columns"):
                     clash = _shared(unique, cls, found)
                     if clash:

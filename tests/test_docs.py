@@ -14,6 +14,7 @@ from astropy.table import Table
 from hisf import hookspecs
 from hisf.api import ArrayVoxels, Box, Tile, Workspace
 from hisf.cli import COMMANDS
+from hisf.data.columns import OWN
 from hisf.evaluate.crossmatch import cross_match
 from hisf.evaluate.reading import read_catalogue
 from hisf.settings import PARAMETERS, load_settings
@@ -47,6 +48,11 @@ def test_every_hook_is_described(hook: str) -> None:
     assert headed(PLUGINS, hook)
 
 
+@pytest.mark.parametrize("column", [column.name for column in OWN])
+def test_every_column_of_our_own_is_described(column: str) -> None:
+    assert f"`{column}`" in (ROOT / "docs" / "galaxies.md").read_text(encoding="utf-8")
+
+
 def test_no_other_hook_is_described() -> None:
     assert set(re.findall(r"hisf_(?:register|open|start|advance|finish)_\w+", PLUGINS)) <= set(vars(hookspecs))
 
@@ -77,7 +83,7 @@ def test_every_command_is_mentioned(command: str) -> None:
     assert f"hisf {command}" in README + PLUGINS + ARCHITECTURE
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md", "docs/plugins.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md", "docs/galaxies.md", "docs/plugins.md"])
 def test_every_file_that_a_page_names_is_there(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
     for place in re.findall(r"`((?:docs|examples|parfiles|plugins)/[\w./-]+)`", page):

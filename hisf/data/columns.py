@@ -90,6 +90,33 @@ MEASURED: tuple[Column, ...] = (
     *(Column(f"world{n}_peak", "float", unit, "", "World coordinate of the peak") for n, unit in enumerate(WORLD, 1)),
 )
 
+# hisf's own columns, after SoFiA's and those of plugins; units are fixed, whatever the cube and the settings
+FINDERS = Column("finders", "text", "", "meta.id;meta.software", "Finders that detected it, where several ran")
+
+# name, unit, UCD, meaning; unit of the uncertainty
+_GALAXY = (
+    ("hi_ra", "deg", "pos.eq.ra", "Right ascension of the galaxy", "arcsec"),
+    ("hi_dec", "deg", "pos.eq.dec", "Declination of the galaxy", "arcsec"),
+    ("hi_freq", "Hz", "em.freq", "Frequency of the line centre", "Hz"),
+    ("hi_flux", "Jy*Hz", "phot.flux", "Line flux integral", "Jy*Hz"),
+    ("hi_size", "arcsec", "phys.angSize", "HI major axis diameter at 1 Msun/pc^2", "arcsec"),
+    ("hi_incl", "deg", "src.orbital.inclination", "Inclination, 90 for edge-on", "deg"),
+    ("hi_pa", "deg", "pos.posAng", "Position angle of the receding side, N through E", "deg"),
+    ("hi_w20", "km/s", "spect.line.width", "Line width at 20 % of the peak, rest frame", "km/s"),
+)
+
+# columns of the appraisal; only where one ran, NaN where it does not know
+ESTIMATED: tuple[Column, ...] = (
+    Column("confidence", "float", "", "stat.probability", "Probability that the source is a galaxy"),
+    *(Column(name, "float", unit, ucd, help_) for name, unit, ucd, help_, _ in _GALAXY),
+    *(
+        Column(f"err_{name}", "float", unit, f"stat.error;{ucd}", f"1-sigma uncertainty of {name}{sky}")
+        for name, _, ucd, _, unit in _GALAXY
+        for sky in [" along a great circle" if name == "hi_ra" else ""]
+    ),
+)
+OWN: tuple[Column, ...] = (FINDERS, *ESTIMATED)
+
 
 def sofia(*names: str) -> tuple[Column, ...]:
     """Return SoFiA's columns of these names, in file order.

@@ -13,7 +13,7 @@ class MaskStore:
     """Detected voxels of a cube, added tile by tile in any order.
 
     Voxels are kept as raster indices ``x + nx·(y + ny·z)``. Several finders may add the same tile: the result is the
-    union.
+    union, and which of them detected a voxel is remembered.
 
     Parameters
     ----------
@@ -23,9 +23,10 @@ class MaskStore:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self._pieces: list[np.ndarray] = []
+        self._pieces: dict[str, list[np.ndarray]] = {}
+        self._union: np.ndarray | None = None
 
-    def add(self, core: Box, mask: np.ndarray) -> int:
+    def add(self, core: Box, mask: np.ndarray, finder: str = "") -> int:
         """Add the detected voxels of ``core``.
 
         Parameters
@@ -33,28 +34,54 @@ class MaskStore:
         core : Box
             In cube coordinates.
         mask : ndarray of bool, shape ``core.shape`` (z, y, x)
+        finder : str
+            Who detected them.
 
         Returns
         -------
         int
             How many voxels of ``core`` are detected.
         """
+        pieces = self._pieces.setdefault(finder, [])
         flat = np.flatnonzero(mask)
         if flat.size:
             _, ny, nx = self.shape
             _, cy, cx = core.shape
             z, rest = np.divmod(flat, cy * cx)
             y, x = np.divmod(rest, cx)
-            self._pieces.append((x + core.x0) + nx * ((y + core.y0) + ny * (z + core.z0)))
+            pieces.append((x + core.x0) + nx * ((y + core.y0) + ny * (z + core.z0)))
+            self._union = None
         return int(flat.size)
 
     def voxels(self) -> np.ndarray:
         """Return the raster indices of all detected voxels, ascending, each once."""
-        if not self._pieces:
-            return np.empty(0, np.int64)
-        merged = np.unique(np.concatenate(self._pieces))
-        self._pieces = [merged]
-        return merged
+        if self._union is None:
+            every = [self._merged(finder) for finder in self._pieces]
+            self._union = every[0] if len(every) == 1 else np.unique(np.concatenate([*every, np.empty(0, np.int64)]))
+        return self._union
+
+    def finders_of(self, voxels: np.ndarray) -> tuple[str, ...]:
+        """Return the finders that detected at least one of ``voxels``, in the order in which they were added.
+
+        Parameters
+        ----------
+        voxels : ndarray of int64, shape (n,)
+            Raster indices, ascending.
+        """
+        found = []
+        for finder in self._pieces:
+            mine = self._merged(finder)
+            place = np.searchsorted(mine, voxels)
+            if len(mine) and (mine[np.minimum(place, len(mine) - 1)] == voxels).any():
+                found.append(finder)
+        return tuple(found)
+
+    def _merged(self, finder: str) -> np.ndarray:
+        """Return the raster indices of one finder's voxels, ascending, each once."""
+        pieces = self._pieces[finder]
+        if len(pieces) != 1:
+            pieces[:] = [np.unique(np.concatenate(pieces)) if pieces else np.empty(0, np.int64)]
+        return pieces[0]
 
     def slabs(self, channels: int) -> Iterator[tuple[Box, np.ndarray]]:
         """Yield ``(box, raster indices)`` of whole channels, from the last channel down; empty slabs are left out."""

@@ -23,6 +23,11 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
     "i": ("deg", ".6f", "inclination, 90 for edge-on"),
     "w20": ("km/s", ".6f", "rest-frame line width at 20 % of the peak"),
 }
+# the same quantity in the catalogue of a run with an appraisal, `hisf.data.columns.ESTIMATED`
+ESTIMATES = {
+    "ra": "hi_ra", "dec": "hi_dec", "hi_size": "hi_size", "line_flux_integral": "hi_flux", "central_freq": "hi_freq",
+    "pa": "hi_pa", "i": "hi_incl", "w20": "hi_w20",
+}  # fmt: skip
 
 
 def read_sdc2(path: Path) -> QTable:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
 import numpy as np
@@ -49,6 +49,13 @@ class Source:
         Sum of `Flag` bits.
     rel : float
         Reliability, 0 to 1; 0 where it was not determined.
+    undilated : ndarray of int64, optional
+        Raster indices before dilation; None where the mask was not dilated.
+    finders : tuple of str
+        The finders that detected at least one of its voxels, in the order in which they ran; not added to by dilation.
+    estimates : mapping of str to float
+        What an appraisal says of the galaxy, by the names of `hisf.data.columns.ESTIMATED`; empty without one. Not to
+        be changed.
     """
 
     label: int
@@ -67,6 +74,14 @@ class Source:
     fill: float
     flag: int = 0
     rel: float = 0.0
+    undilated: np.ndarray | None = None
+    finders: tuple[str, ...] = ()
+    estimates: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def core(self) -> np.ndarray:
+        """Raster indices of its voxels as they were before dilation, ascending."""
+        return self.voxels if self.undilated is None else self.undilated
 
     @property
     def std(self) -> float:
@@ -86,6 +101,10 @@ class Source:
     def flagged(self, flag: int) -> Source:
         """Return the source with more flag bits set."""
         return replace(self, flag=self.flag | int(flag))
+
+    def estimated(self, estimates: Mapping[str, float]) -> Source:
+        """Return the source with the estimates of an appraisal, beside or in place of those it has."""
+        return replace(self, estimates={**self.estimates, **estimates})
 
     def member(self, box: Box, shape: Shape) -> np.ndarray:
         """Return which voxels of ``box`` belong to the source: bool, shape ``box.shape``; ``shape`` is the cube's."""
@@ -133,6 +152,11 @@ class SourceList(Sequence[Source]):
         self._sources[position] = source
         b = source.box
         self._boxes[position] = b.z0, b.z1, b.y0, b.y1, b.x0, b.x1
+
+    @classmethod
+    def renumbered(cls, shape: Shape, sources: Iterable[Source]) -> SourceList:
+        """Return a list of sources whose labels count anew from 1."""
+        return cls(shape, (replace(source, label=n) for n, source in enumerate(sources, 1)))
 
     def in_box(self, box: Box) -> list[Source]:
         """Return the sources whose bounding boxes overlap ``box``."""

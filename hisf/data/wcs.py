@@ -101,6 +101,27 @@ class WorldCoordinates:
         """Whether positions are right ascension and declination."""
         return self.axes[0].name == "ra" and self.axes[1].name == "dec"
 
+    @property
+    def celestial(self) -> bool:
+        """Whether axes 1 and 2 are longitude and latitude of a known system, so that lengths on the sky are known."""
+        return self.equatorial or (self.axes[0].name == "l" and self.axes[1].name == "b")
+
+    def arcsec_per_pixel(self, x: float, y: float) -> np.ndarray:
+        """Return how a step of one pixel moves on the sky at a zero-based position.
+
+        Returns
+        -------
+        ndarray, shape (2, 2), arcsec
+            Rows towards the east and the north of the cube's own system, columns along x and y; NaN outside the
+            projection.
+        """
+        half = 0.5
+        xs, ys = np.array([x - half, x + half, x, x]), np.array([y, y, y - half, y + half])
+        longitude, latitude, _ = self.to_world(xs, ys, np.zeros(4))
+        east = (np.diff(longitude)[::2] + 180.0) % 360.0 - 180.0
+        east *= np.cos(np.radians((latitude[::2] + latitude[1::2]) / 2.0))
+        return 3600.0 * np.array([east, np.diff(latitude)[::2]])
+
     def to_pixel(self, longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Transform positions, in deg, to zero-based pixel positions x and y; NaN outside the projection."""
         sky = self._wcs.sub([1, 2])

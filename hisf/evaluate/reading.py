@@ -14,7 +14,7 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
-from hisf.data.sdc2_table import read_sdc2
+from hisf.data.sdc2_table import ESTIMATES, read_sdc2
 from hisf.errors import InputError
 from hisf.evaluate.columns import COLUMNS, as_table
 from hisf.evaluate.layouts import RawTable, parse_ascii, parse_votable, read_text
@@ -22,6 +22,7 @@ from hisf.evaluate.layouts import RawTable, parse_ascii, parse_votable, read_tex
 LIGHT = 299792458.0  # m/s
 REST = 1420405751.786  # Hz, the HI line
 CONFIDENCES = ("confidence", "rel", "reliability")  # columns that rank detections; the first one present counts
+POSITIONS = ("ra", "dec", "central_freq")  # without which nothing can be compared
 SPELLINGS = {"HZ": "Hz", "KM/S": "km/s", "M/S": "m/s", "DEGREE": "deg"}
 
 
@@ -87,7 +88,12 @@ def _standard(path: Path, raw: RawTable, layout: str, rest: float) -> QTable:
     if "id" in values and not np.isfinite(values["id"]).all():
         del values["id"]
     values["ra"], values["dec"] = _positions(path, numeric)
-    values["central_freq"] = freq = _frequencies(path, numeric, rest)
+    values["central_freq"] = _frequencies(path, numeric, rest)
+    for name, estimate in ESTIMATES.items():  # of an appraisal, which counts more than what SoFiA measures
+        if estimate in numeric and np.isfinite(numeric[estimate]).any():
+            better = np.isfinite(numeric[estimate]) | (name not in POSITIONS)
+            values[name] = np.where(better, numeric[estimate], values.get(name, np.nan))
+    freq = values["central_freq"]
     _spectral_quantities(raw, numeric, values, freq, rest, notes)
     if "snr" not in values and {"f_sum", "err_f_sum"} <= set(numeric):
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -129,7 +135,7 @@ def _spectral_quantities(
 ) -> None:  # fmt: skip
     """Add w20 and line_flux_integral, from a frequency or a velocity axis; a note where the unit does not say."""
     per_velocity = _hertz_per_velocity(numeric, freq, rest)
-    if "w20" in numeric:
+    if "w20" in numeric and "w20" not in values:
         unit = _unit(raw.units.get("w20", ""))
         if unit is not None and unit.is_equivalent(units.Hz):
             values["w20"] = numeric["w20"] * unit.to(units.Hz) * LIGHT / freq / 1000.0
@@ -178,6 +184,8 @@ def _confidence(numeric: dict[str, np.ndarray], notes: list[str]) -> np.ndarray 
         if name in numeric:
             if name == "rel" and not np.any(numeric[name] > 0):
                 notes.append("rel is 0 throughout: reliability was not determined, so detections are not ranked.")
+                continue
+            if not np.isfinite(numeric[name]).any():
                 continue
             return numeric[name]
     return None

@@ -19,6 +19,7 @@ from hisf.pipeline import run
 from hisf.plugins import PluginManager
 from hisf.settings import COMMAND_LINE, Settings
 from hisf.simulate.geometry import Geometry, from_header
+from hisf.stages.appraise.choose import chosen_appraisal
 from hisf.stages.input.opening import open_inputs
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,8 @@ def _without_products(settings: Settings, folder: str) -> Settings:
     for name in settings:
         if name.startswith("output.write"):
             changed = changed.replace(name, "false", COMMAND_LINE)
+    if settings["output.writeCatSDC2"]:  # which has a say in what is appraised
+        changed = changed.replace("appraise.method", chosen_appraisal(settings, ()), COMMAND_LINE)
     for name, text in (("parameter.enable", "true"), ("parameter.offset", "false")):
         changed = changed.replace(name, text, COMMAND_LINE)
     return changed

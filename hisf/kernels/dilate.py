@@ -1,7 +1,8 @@
 """Growth of the mask of one source, first along the spectrum and then in the plane (spec sofia2 §3.10).
 
-Both functions work on a small dense cut-out around one source and change its labels in place. The flux recorded for the
-source and the data may be in different units; they are compared as they come (spec sofia2 trap 10).
+`grow_spectrally` and `grow_spatially` work on a small dense cut-out around one source and change its labels in place.
+The flux recorded for the source and the data may be in different units; they are compared as they come (spec sofia2
+trap 10).
 """
 
 from typing import NamedTuple
@@ -17,8 +18,13 @@ __all__ = [
     "FLAG_NEIGHBOUR",
     "SpatialGrowth",
     "SpectralGrowth",
+    "check_margin",
     "grow_spatially",
     "grow_spectrally",
+    "join_rings",
+    "locate_source",
+    "ring_fluxes",
+    "rings",
 ]
 
 # spec sofia2 §3.8 and §3.10
@@ -76,9 +82,10 @@ def _locate(labels: NDArray[np.integer], own: int) -> NDArray[np.int64]:
     return box
 
 
-def _locate_source(
+def locate_source(
     data: NDArray[np.floating], labels: NDArray[np.integer], own: int, iterations: int
 ) -> NDArray[np.int64]:
+    """Check the arguments of a growth; return the box of the source and its number of voxels, see `_locate`."""
     if data.ndim != 3 or data.shape != labels.shape:
         raise ValueError(f"data and labels must have one shape (z, y, x), found {data.shape} and {labels.shape}")
     if own == 0:
@@ -91,7 +98,7 @@ def _locate_source(
     return box
 
 
-def _check_margin(box: NDArray[np.int64], shape: tuple[int, ...], iterations: int, edges: dict[int, bool]) -> None:
+def check_margin(box: NDArray[np.int64], shape: tuple[int, ...], iterations: int, edges: dict[int, bool]) -> None:
     """Refuse a cut-out that ends, other than at the edge of the cube, before the growth can end.
 
     `edges` maps places in `box` (z, y, x, minimum and maximum in turn) to whether the cut-out ends there with the cube.
@@ -224,8 +231,8 @@ def grow_spectrally(
     whether flag 2 looks at the source before or after the last round; here it is the source as it leaves. Source: spec
     sofia2 §3.10 (spectral).
     """
-    box = _locate_source(data, labels, own, iterations)
-    _check_margin(box, labels.shape, iterations, {0: z_first_is_edge, 1: z_last_is_edge})
+    box = locate_source(data, labels, own, iterations)
+    check_margin(box, labels.shape, iterations, {0: z_first_is_edge, 1: z_last_is_edge})
     result = _grow_spectrally(
         np.ascontiguousarray(data), labels, int(own), float(f_sum), float(threshold), int(iterations), int(box[6])
     )
@@ -236,8 +243,8 @@ def grow_spectrally(
 
 
 @njit(cache=True, nogil=True)
-def _rings(labels: NDArray[np.integer], own: int, reach: int, ring: NDArray[np.int32]) -> None:
-    """Smallest integer radius of a disc around a voxel of the source in its channel; 0 for none up to `reach`."""
+def rings(labels: NDArray[np.integer], own: int, reach: int, ring: NDArray[np.int32]) -> None:
+    """Fill `ring` (zeros): smallest radius of a disc around a voxel of the source, in its channel; 0 beyond `reach`."""
     nz, ny, nx = labels.shape
     # smallest k with k² >= squared distance
     radius_of = np.empty(reach * reach + 1, np.int32)
@@ -273,9 +280,10 @@ def _rings(labels: NDArray[np.integer], own: int, reach: int, ring: NDArray[np.i
 
 
 @njit(cache=True, nogil=True)
-def _ring_fluxes(
+def ring_fluxes(
     data: NDArray[np.floating], labels: NDArray[np.integer], ring: NDArray[np.int32], flux: NDArray[np.float64]
 ) -> None:
+    """Add to `flux` (zeros) the data of the free, finite voxels of every ring."""
     nz, ny, nx = data.shape
     for z in range(nz):
         for y in range(ny):
@@ -285,9 +293,10 @@ def _ring_fluxes(
 
 
 @njit(cache=True, nogil=True)
-def _join_rings(
+def join_rings(
     data: NDArray[np.floating], labels: NDArray[np.integer], own: int, ring: NDArray[np.int32], radius: int
 ) -> tuple[int, float, float, int]:
+    """Give the free, finite voxels of the rings up to `radius` to the source; return (n, minimum, maximum, flags)."""
     nz, ny, nx = data.shape
     flags = 0
     n_added = 0
@@ -362,14 +371,14 @@ def grow_spatially(
     Memory: 4 bytes per voxel of the cut-out, and a copy of `data` if it is not C-contiguous. Distances are exact
     integers. Time: voxels × (2 iterations + 1). Source: spec sofia2 §3.10 (spatial) and trap 11.
     """
-    box = _locate_source(data, labels, own, iterations)
+    box = locate_source(data, labels, own, iterations)
     y_first, y_last, x_first, x_last = edges
-    _check_margin(box, labels.shape, iterations, {2: y_first, 3: y_last, 4: x_first, 5: x_last})
+    check_margin(box, labels.shape, iterations, {2: y_first, 3: y_last, 4: x_first, 5: x_last})
     values = np.ascontiguousarray(data)
     ring = np.zeros(labels.shape, dtype=np.int32)
-    _rings(labels, int(own), int(iterations), ring)
+    rings(labels, int(own), int(iterations), ring)
     flux = np.zeros(iterations + 1)
-    _ring_fluxes(values, labels, ring, flux)
+    ring_fluxes(values, labels, ring, flux)
     f_grown = f_sum + np.cumsum(flux)  # f_0, f_1, ...
     radius = iterations
     if threshold >= 0:
@@ -381,7 +390,7 @@ def grow_spatially(
             radius += 1
     if radius == 0:
         return SpatialGrowth(float(f_sum), 0, 0, np.inf, -np.inf, 0)
-    n_added, added_min, added_max, flags = _join_rings(values, labels, int(own), ring, radius)
+    n_added, added_min, added_max, flags = join_rings(values, labels, int(own), ring, radius)
     _, ny, nx = labels.shape
     if (
         (y_first and box[2] < radius)

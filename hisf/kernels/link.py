@@ -1,4 +1,4 @@
-"""Linking of detected voxels into objects, on sparse voxels (spec sofia2 §3.8).
+"""Linking of detected voxels into objects, on sparse voxels (spec sofia2 §3.8, sofia1 §3).
 
 Detected voxels are a strictly ascending int64 array of raster indices ``x + nx*(y + ny*z)``, never a dense cube, so
 memory and time follow what was detected and not what was searched. Neighbouring voxels of one image row are first
@@ -9,6 +9,7 @@ Weighed against: a dense label cube (memory of the cube) and a hash table of vox
 indices, and random access).
 """
 
+from dataclasses import dataclass
 from math import isqrt
 
 import numpy as np
@@ -16,71 +17,106 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "Cylinder",
+    "Ellipsoid",
+    "Neighbourhood",
     "VoxelLinker",
     "label_objects",
     "link_voxels",
-    "neighbourhood",
+    "offsets",
 ]
 
 Int64Array = NDArray[np.int64]
 Shape = tuple[int, int, int]
 
 
-def _rows(radius_xy: int, radius_z: int, shape: Shape | None = None) -> Int64Array:
-    """Rows (dz, dy, reach) of the neighbourhood: offsets with abs(dx) <= reach link. Exact integers.
-
-    With a shape (nz, ny, nx), only rows that fit into it and that do not lead to lower raster indices.
-    """
-    if radius_xy < 0 or radius_z < 0:
-        raise ValueError(f"linking radii must not be negative, found radius_xy = {radius_xy}, radius_z = {radius_z}")
-    r, q = int(radius_xy), int(radius_z)
-    z_reach, y_reach = (q, r) if shape is None else (min(q, shape[0] - 1), min(r, shape[1] - 1))
-    rows = []
-    for dz in range(-z_reach if shape is None else 0, z_reach + 1):
-        for dy in range(-y_reach if shape is None or dz > 0 else 0, y_reach + 1):
-            if r == 0 or q == 0:
-                rows.append((dz, dy, r))  # a radius of 0 satisfies the test everywhere: the full box
-                continue
-            # dx² r²q² + dy² r²q² + dz² r⁴ <= r⁴q², solved for the largest integer dx
-            room = r**4 * q**2 - dy**2 * r**2 * q**2 - dz**2 * r**4
-            if room >= 0:
-                rows.append((dz, dy, isqrt(room // (r**2 * q**2))))
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
-
-
-def neighbourhood(radius_xy: int, radius_z: int) -> Int64Array:
-    """Offsets that link two voxels.
-
-    With r = `radius_xy` and q = `radius_z` an offset links if ``dx²r²q² + dy²r²q² + dz²r⁴ <= r⁴q²`` in integers, within
-    ``|dx|, |dy| <= r`` and ``|dz| <= q``: an ellipsoid that includes its surface, and the full box as soon as one
-    radius is 0.
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Which offsets link two voxels; symmetric about 0.
 
     Parameters
     ----------
     radius_xy, radius_z : int
-        Linking radii in pixels and channels, not negative.
-
-    Returns
-    -------
-    ndarray of int64, shape (n, 3)
-        Offsets (dz, dy, dx) in ascending raster order, without (0, 0, 0); shape (0, 3) if both radii are 0.
+        Largest offsets in pixels and channels.
 
     Raises
     ------
     ValueError
         If a radius is negative.
-
-    Notes
-    -----
-    Source: spec sofia2 §3.8.
     """
-    offsets = [
+
+    radius_xy: int
+    radius_z: int
+
+    def __post_init__(self) -> None:
+        if self.radius_xy < 0 or self.radius_z < 0:
+            raise ValueError(
+                f"linking radii must not be negative, found radius_xy = {self.radius_xy}, radius_z = {self.radius_z}"
+            )
+
+    def reach(self, dz: int, dy: int) -> int:
+        """Return the largest ``|dx|`` that links in the row (dz, dy) within the radii; negative for none."""
+        raise NotImplementedError
+
+
+class Ellipsoid(Neighbourhood):
+    """The neighbourhood of SoFiA 2 (spec sofia2 §3.8).
+
+    With r = `radius_xy` and q = `radius_z` an offset links if ``dx²r²q² + dy²r²q² + dz²r⁴ <= r⁴q²`` in integers, within
+    ``|dx|, |dy| <= r`` and ``|dz| <= q``: an ellipsoid that includes its surface, and the full box as soon as one
+    radius is 0.
+    """
+
+    def reach(self, dz: int, dy: int) -> int:
+        """Return the largest ``|dx|`` that links in a row."""
+        r, q = int(self.radius_xy), int(self.radius_z)
+        if r == 0 or q == 0:
+            return r  # a radius of 0 satisfies the test everywhere: the full box
+        # dx² r²q² + dy² r²q² + dz² r⁴ <= r⁴q², solved for the largest integer dx
+        room = r**4 * q**2 - dy**2 * r**2 * q**2 - dz**2 * r**4
+        return isqrt(room // (r**2 * q**2)) if room >= 0 else -1
+
+
+class Cylinder(Neighbourhood):
+    """The neighbourhood of SoFiA 1 (spec sofia1 §3, forska §8): ``dx² + dy² <= r²`` and ``|dz| <= q``."""
+
+    def reach(self, dz: int, dy: int) -> int:
+        """Return the largest ``|dx|`` that links in a row."""
+        room = int(self.radius_xy) ** 2 - dy**2
+        return isqrt(room) if room >= 0 else -1
+
+
+def _rows(neighbourhood: Neighbourhood, shape: Shape | None = None) -> Int64Array:
+    """Rows (dz, dy, reach) of the neighbourhood: offsets with abs(dx) <= reach link. Exact integers.
+
+    With a shape (nz, ny, nx), only rows that fit into it and that do not lead to lower raster indices.
+    """
+    r, q = int(neighbourhood.radius_xy), int(neighbourhood.radius_z)
+    z_reach, y_reach = (q, r) if shape is None else (min(q, shape[0] - 1), min(r, shape[1] - 1))
+    rows = [
+        (dz, dy, reach)
+        for dz in range(-z_reach if shape is None else 0, z_reach + 1)
+        for dy in range(-y_reach if shape is None or dz > 0 else 0, y_reach + 1)
+        if (reach := neighbourhood.reach(dz, dy)) >= 0
+    ]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def offsets(neighbourhood: Neighbourhood) -> Int64Array:
+    """Return the offsets that link two voxels.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 3)
+        Offsets (dz, dy, dx) in ascending raster order, without (0, 0, 0); shape (0, 3) if both radii are 0.
+    """
+    found = [
         (dz, dy, dx)
-        for dz, dy, reach in _rows(radius_xy, radius_z).tolist()
+        for dz, dy, reach in _rows(neighbourhood).tolist()
         for dx in range(-reach, reach + 1)
         if (dz, dy, dx) != (0, 0, 0)
     ]
-    return np.array(offsets, dtype=np.int64).reshape(-1, 3)
+    return np.array(found, dtype=np.int64).reshape(-1, 3)
 
 
 @njit(cache=True, nogil=True)
@@ -194,7 +230,7 @@ def _roots_of_voxels(start: Int64Array, parent: Int64Array) -> Int64Array:
     return root
 
 
-def link_voxels(index: ArrayLike, shape: Shape, radius_xy: int, radius_z: int) -> Int64Array:
+def link_voxels(index: ArrayLike, shape: Shape, neighbourhood: Neighbourhood) -> Int64Array:
     """Link voxels into objects.
 
     Parameters
@@ -203,8 +239,7 @@ def link_voxels(index: ArrayLike, shape: Shape, radius_xy: int, radius_z: int) -
         Raster indices ``x + nx*(y + ny*z)`` of the detected voxels, strictly ascending. Not modified.
     shape : tuple of int
         Shape (nz, ny, nx) of the cube.
-    radius_xy, radius_z : int
-        Linking radii, see `neighbourhood`.
+    neighbourhood : Neighbourhood
 
     Returns
     -------
@@ -214,7 +249,7 @@ def link_voxels(index: ArrayLike, shape: Shape, radius_xy: int, radius_z: int) -
     Raises
     ------
     ValueError
-        If a radius is negative, or the indices are not strictly ascending or lie outside the cube.
+        If the indices are not strictly ascending or lie outside the cube.
 
     Notes
     -----
@@ -224,8 +259,8 @@ def link_voxels(index: ArrayLike, shape: Shape, radius_xy: int, radius_z: int) -
     """
     array = _checked_index(index, shape)
     nz, ny, nx = (int(n) for n in shape)
-    rows = _rows(radius_xy, radius_z, (nz, ny, nx))
-    start = _find_runs(array, nx, radius_xy > 0)
+    rows = _rows(neighbourhood, (nz, ny, nx))
+    start = _find_runs(array, nx, neighbourhood.reach(0, 0) > 0)
     first, last = array[start[:-1]], array[start[1:] - 1]
     parent = np.arange(len(first), dtype=np.int64)
     _unite_runs(first, last, len(first), len(first) - 1, parent, rows, nz, ny, nx)
@@ -277,13 +312,7 @@ class VoxelLinker:
     ----------
     shape : tuple of int
         Shape (nz, ny, nx) of the cube.
-    radius_xy, radius_z : int
-        Linking radii, see `neighbourhood`.
-
-    Raises
-    ------
-    ValueError
-        If a radius is negative.
+    neighbourhood : Neighbourhood
 
     Notes
     -----
@@ -291,12 +320,12 @@ class VoxelLinker:
     Source: spec sofia2 §3.8.
     """
 
-    def __init__(self, shape: Shape, radius_xy: int, radius_z: int) -> None:
+    def __init__(self, shape: Shape, neighbourhood: Neighbourhood) -> None:
         nz, ny, nx = (int(n) for n in shape)
         self._shape: Shape = (nz, ny, nx)
-        self._radius_z = int(radius_z)
-        self._rows = _rows(radius_xy, radius_z, self._shape)
-        self._joined = radius_xy > 0
+        self._radius_z = int(neighbourhood.radius_z)
+        self._rows = _rows(neighbourhood, self._shape)
+        self._joined = neighbourhood.reach(0, 0) > 0
         self._clear()
 
     def _clear(self) -> None:

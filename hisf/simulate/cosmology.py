@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from hisf.simulate.spectral import LIGHT_KMS, REST_HZ
+from hisf.data.spectral import LIGHT_KMS, REST_HZ
 
 MASS_PER_FLUX = 49.8  # Msun / (Jy Hz Mpc²): M = 49.8 F D_L² (Meyer et al. 2017, Eq. 48; SDC2)
 LARGEST_Z = 6.0

@@ -13,9 +13,9 @@ from astropy.wcs import WCS
 
 from hisf.data.box import Shape
 from hisf.data.header import axis_sizes, card, number, spectral_axis_third
+from hisf.data.spectral import REST_HZ, SpectralAxis, read_axis
 from hisf.data.wcs import WorldCoordinates
 from hisf.errors import InputError
-from hisf.simulate.spectral import REST_HZ, SpectralAxis, read_axis
 
 ARCSEC = 1.0 / 3600.0  # deg
 FWHM_TO_SIGMA = 1.0 / math.sqrt(8.0 * math.log(2.0))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from hisf.data.sdc2_table import read_sdc2
+from hisf.data.spectral import LIGHT_KMS
 from hisf.errors import FileAccessError, InputError
 from hisf.simulate.cosmology import comoving_mpc, flat_speed_kms, flux_jy_hz, kpc_per_arcsec, redshift, size_kpc
 from hisf.simulate.galaxy import Galaxy, draw_shape
 from hisf.simulate.geometry import Geometry
-from hisf.simulate.spectral import LIGHT_KMS
 
 # HI mass function of ALFALFA (Jones et al. 2018): slope, log10 of the knee in Msun, density in Mpc^-3 dex^-1; H0 = 70
 SLOPE, LOG_KNEE, DENSITY = -1.25, 9.94, 4.5e-3

@@ -58,6 +58,20 @@ def test_adding_after_reading():
     assert store.voxels().tolist() == [1, 90, 91]
 
 
+@given(st.lists(st.tuples(tiles(), st.sampled_from(["one", "two", "three"])), max_size=6), tiles())
+def test_who_found_a_voxel(pieces, asked):
+    store, dense = MaskStore(SHAPE), {}
+    for (core, mask), finder in pieces:
+        store.add(core, mask, finder)
+        dense.setdefault(finder, np.zeros(SHAPE, bool))[core.slices] |= mask
+    wanted = np.zeros(SHAPE, bool)
+    wanted[asked[0].slices] = asked[1]
+    expected = tuple(finder for finder, found in dense.items() if (found & wanted).any())
+    assert store.finders_of(np.flatnonzero(wanted)) == expected
+    union = np.any([np.zeros(SHAPE, bool), *dense.values()], axis=0)
+    assert np.array_equal(store.voxels(), np.flatnonzero(union))
+
+
 def test_raster_indices_of_a_cube_beyond_32_bits():
     shape = (4000, 3000, 2000)
     store = MaskStore(shape)

@@ -100,3 +100,13 @@ def test_flags_add_up_and_have_the_numbers_of_sofia():
     one = source(1, [3], flag=2)
     assert one.flagged(Flag.BLANK).flagged(Flag.SPECTRAL_EDGE).flag == 6
     assert one.flag == 2
+
+
+def test_renumbering_and_estimates():
+    sources = from_labels(np.array([1, 2, 3], np.int32).reshape(1, 1, 3))
+    kept = SourceList.renumbered(sources.shape, [sources[2], sources[0]])
+    assert [(s.label, s.linker_label, s.voxels[0]) for s in kept] == [(1, 3, 2), (2, 1, 0)]
+    one = kept[0].estimated({"hi_pa": 3.0}).estimated({"hi_pa": 4.0, "hi_incl": 5.0})
+    assert one.estimates == {"hi_pa": 4.0, "hi_incl": 5.0}
+    assert kept[0].estimates == {}
+    assert one.core is one.voxels

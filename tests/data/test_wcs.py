@@ -147,3 +147,21 @@ def test_equinox_before_2000_is_besselian(cards, besselian):
 def test_header_without_positions_has_none(missing):
     with pytest.raises(ValueError, match="missing"):
         WorldCoordinates(make_header(SHAPE, cards={missing: None}))
+
+
+def test_steps_on_the_sky():
+    """10″ pixels, x to the west; at the pole of the projection they are exact."""
+    steps = worlds().arcsec_per_pixel(12.0, 10.0)
+    assert steps == pytest.approx(np.array([[-10.0, 0.0], [0.0, 10.0]]), abs=1e-3)
+    turned = worlds(cards={"PC1_1": 0.0, "PC1_2": -1.0, "PC2_1": 1.0, "PC2_2": 0.0})
+    assert turned.arcsec_per_pixel(12.0, 10.0) == pytest.approx(np.array([[0.0, 10.0], [10.0, 0.0]]), abs=1e-3)
+    across = worlds(cards={"CRVAL1": 0.0, "CRPIX1": 12.9})  # right ascension 0 lies in the step
+    assert across.arcsec_per_pixel(12.0, 10.0)[0, 0] == pytest.approx(-10.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [({}, True), ({"frame": "galactic"}, True), ({"cards": {"CTYPE1": "X", "CTYPE2": "Y"}}, False)],
+)
+def test_what_is_celestial(options, known):
+    assert worlds(**options).celestial is known

@@ -160,3 +160,32 @@ def test_files_that_are_no_catalogue(content, error, words, tmp_path):
         path.write_bytes(content)
     with pytest.raises(error, match=words):
         read_catalogue(path)
+
+
+ESTIMATED = (("confidence", ""), ("hi_ra", "deg"), ("hi_dec", "deg"), ("hi_freq", "Hz"), ("hi_flux", "Jy*Hz"),
+             ("hi_size", "arcsec"), ("hi_incl", "deg"), ("hi_pa", "deg"), ("hi_w20", "km/s"))  # fmt: skip
+
+
+def test_estimates_of_an_appraisal_take_the_place_of_measurements(tmp_path):
+    fields = (*PLACE, ("freq", "Hz"), ("f_sum", "Jy*Hz"), ("w20", "pix"), ("rel", ""), *ESTIMATED)
+    measured = (10.0, -30.0, 1.0e9, 50.0, 30.0, 0.9)
+    row, notes = read_one(tmp_path, fields, *measured, 0.7, 10.1, -30.1, 1.1e9, 40.0, 12.0, 60.0, 200.0, 150.0)
+    expected = {"ra": 10.1, "dec": -30.1, "central_freq": 1.1e9, "line_flux_integral": 40.0, "hi_size": 12.0}
+    expected |= {"i": 60.0, "pa": 200.0, "w20": 150.0, "confidence": 0.7}
+    assert {name: row[name] for name in expected} == expected
+    assert notes == []
+
+
+def test_estimates_that_are_not_known_leave_measurements(tmp_path):
+    """A place is needed, so that it is taken from either; of anything else the two are not mixed."""
+    fields = (*PLACE, ("freq", "Hz"), ("f_sum", "Jy*Hz"), ("w20", "Hz"), ("rel", ""), *ESTIMATED)
+    measured = (10.0, -30.0, 1.0e9, 50.0, 1e6, 0.9)
+    row, _ = read_one(tmp_path, fields, *measured, *[float("nan")] * len(ESTIMATED))
+    assert (row["ra"], row["central_freq"], row["line_flux_integral"], row["confidence"]) == (10.0, 1e9, 50.0, 0.9)
+    nothing = [float("nan")] * len(ESTIMATED)
+    rows = [(*measured, *nothing), (*measured, 0.7, 10.1, -30.1, 1.1e9, 40.0, 12.0, 60.0, 200.0, 150.0)]
+    table = read_catalogue(votable(tmp_path / "cat.xml", fields, *rows))
+    assert numbers(table, "ra") == pytest.approx([10.0, 10.1])
+    assert numbers(table, "central_freq") == pytest.approx([1e9, 1.1e9])
+    for name in ("line_flux_integral", "confidence", "w20", "i"):
+        assert np.isnan(numbers(table, name)).tolist() == [True, False], name

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hisf.kernels.link import VoxelLinker, label_objects, link_voxels, neighbourhood
+from hisf.kernels.link import Ellipsoid, VoxelLinker, label_objects, link_voxels, offsets
 from hisf.kernels.objects import group_voxels, near_blank, object_statistics
 
 SHAPES = [(6, 5, 7), (1, 6, 8), (7, 1, 6), (6, 7, 1), (1, 1, 12), (12, 1, 1), (2, 3, 2)]
@@ -49,7 +49,7 @@ def flood_fill(mask, r, q):
 def check_against_flood_fill(mask, r, q):
     expected, count = flood_fill(mask, r, q)
     index = np.flatnonzero(mask)
-    root = link_voxels(index, mask.shape, r, q)
+    root = link_voxels(index, mask.shape, Ellipsoid(r, q))
     label, found = label_objects(root)
     assert found == count
     np.testing.assert_array_equal(label, expected.ravel()[index])
@@ -67,7 +67,7 @@ def split_by_channels(index, shape, cuts):
 
 @pytest.mark.parametrize(("r", "q"), RADII)
 def test_neighbourhood_is_the_integer_rule(r, q):
-    found = neighbourhood(r, q)
+    found = offsets(Ellipsoid(r, q))
     expected = [
         o for o in itertools.product(range(-5, 6), repeat=3) if o != (0, 0, 0) and links(*o, r, q)
     ]  # product() is in raster order already
@@ -94,17 +94,18 @@ def test_neighbourhood_is_the_integer_rule(r, q):
     ],
 )
 def test_links_seen_in_sofia(r, q, dx, dy, dz, linked):
-    assert ([dz, dy, dx] in neighbourhood(r, q).tolist()) is linked
+    assert ([dz, dy, dx] in offsets(Ellipsoid(r, q)).tolist()) is linked
     shape = (7, 7, 7)
     pair = [np.ravel_multi_index((3, 3, 3), shape), np.ravel_multi_index((3 + dz, 3 + dy, 3 + dx), shape)]
-    assert label_objects(link_voxels(sorted(pair), shape, r, q))[1] == (1 if linked else 2)
+    assert label_objects(link_voxels(sorted(pair), shape, Ellipsoid(r, q)))[1] == (1 if linked else 2)
 
 
 def test_radii_one_give_the_six_faces_and_large_radii_do_not_overflow():
-    assert sorted(map(tuple, np.abs(neighbourhood(1, 1)).tolist())) == sorted([(0, 0, 1), (0, 1, 0), (1, 0, 0)] * 2)
+    found = np.abs(offsets(Ellipsoid(1, 1))).tolist()
+    assert sorted(map(tuple, found)) == sorted([(0, 0, 1), (0, 1, 0), (1, 0, 0)] * 2)
     # r⁴q² is beyond 64 bits here
     index = np.array([0, 40_000, 1_000_000])
-    assert label_objects(link_voxels(index, (1, 1, 2_000_000), 40_000, 3_000))[0].tolist() == [2, 2, 1]
+    assert label_objects(link_voxels(index, (1, 1, 2_000_000), Ellipsoid(40_000, 3_000)))[0].tolist() == [2, 2, 1]
 
 
 @pytest.mark.parametrize(("r", "q"), RADII)
@@ -131,19 +132,19 @@ def test_rows_and_planes_do_not_wrap_around(r):
 
 def test_all_detected_nothing_detected_and_single_voxels():
     shape = (3, 4, 5)
-    assert set(link_voxels(np.arange(60), shape, 1, 1)) == {59}
-    assert link_voxels(np.arange(60), shape, 0, 0).tolist() == list(range(60))
-    assert link_voxels(np.empty(0, np.int64), shape, 2, 2).shape == (0,)
+    assert set(link_voxels(np.arange(60), shape, Ellipsoid(1, 1))) == {59}
+    assert link_voxels(np.arange(60), shape, Ellipsoid(0, 0)).tolist() == list(range(60))
+    assert link_voxels(np.empty(0, np.int64), shape, Ellipsoid(2, 2)).shape == (0,)
     assert label_objects(np.empty(0, np.int64))[1] == 0
-    assert label_objects(link_voxels([17], shape, 1, 1))[0].tolist() == [1]
+    assert label_objects(link_voxels([17], shape, Ellipsoid(1, 1)))[0].tolist() == [1]
 
 
 def test_a_bridge_arriving_last_joins_two_objects():
     shape = (3, 1, 5)
     two_towers = [10, 14, 5, 9]  # x = 0 and x = 4 in channels 2 and 1
     bridge = [0, 1, 2, 3, 4]
-    assert label_objects(link_voxels(sorted(two_towers), shape, 1, 1))[0].tolist() == [2, 1, 2, 1]
-    assert label_objects(link_voxels(sorted(two_towers + bridge), shape, 1, 1))[1] == 1
+    assert label_objects(link_voxels(sorted(two_towers), shape, Ellipsoid(1, 1)))[0].tolist() == [2, 1, 2, 1]
+    assert label_objects(link_voxels(sorted(two_towers + bridge), shape, Ellipsoid(1, 1)))[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_a_bridge_arriving_last_joins_two_objects():
 )
 def test_linking_refuses(index, r, q, message):
     with pytest.raises(ValueError, match=message):
-        link_voxels(index, (3, 4, 5), r, q)
+        link_voxels(index, (3, 4, 5), Ellipsoid(r, q))
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -171,10 +172,10 @@ def test_chunks_equal_the_whole(seed):
     r, q = (int(v) for v in rng.integers(0, 5, size=2))
     mask = rng.random(shape) < rng.choice([0.03, 0.1, 0.3, 0.6])
     index = np.flatnonzero(mask)
-    label, count = label_objects(link_voxels(index, shape, r, q))
+    label, count = label_objects(link_voxels(index, shape, Ellipsoid(r, q)))
     for n_cut in {0, 1, 2, shape[0] // 2, shape[0] - 1}:
         cuts = rng.choice(np.arange(1, shape[0]), size=min(n_cut, shape[0] - 1), replace=False)
-        linker = VoxelLinker(shape, r, q)
+        linker = VoxelLinker(shape, Ellipsoid(r, q))
         for piece in split_by_channels(index, shape, cuts.tolist()):
             linker.add(piece)
         found_index, found_label, found_count = linker.finish()
@@ -184,7 +185,7 @@ def test_chunks_equal_the_whole(seed):
 
 
 def test_linker_copies_its_chunks_and_is_empty_after_finish():
-    linker = VoxelLinker((4, 2, 2), 1, 1)
+    linker = VoxelLinker((4, 2, 2), Ellipsoid(1, 1))
     chunk = np.array([12, 13])
     linker.add(chunk)
     chunk[:] = 0
@@ -197,7 +198,7 @@ def test_linker_copies_its_chunks_and_is_empty_after_finish():
 
 
 def test_linker_refuses_chunks_out_of_order():
-    linker = VoxelLinker((4, 2, 2), 1, 1)
+    linker = VoxelLinker((4, 2, 2), Ellipsoid(1, 1))
     linker.add([8, 12])  # channels 2 and 3
     with pytest.raises(ValueError, match="channel 2 after channel 2"):
         linker.add([9])
@@ -222,12 +223,12 @@ def test_linking_properties(mask, r, q, data):
     # labels 1 ... count without gaps; larger radii never give more objects
     assert sorted(set(label)) == list(range(1, count + 1))
     if r > 0 and q > 0:
-        assert label_objects(link_voxels(index, mask.shape, r + 1, q + 1))[1] <= count
+        assert label_objects(link_voxels(index, mask.shape, Ellipsoid(r + 1, q + 1)))[1] <= count
     # mirrored cubes hold the same objects
     turned = np.flatnonzero(mask[::-1, ::-1, ::-1])
-    assert label_objects(link_voxels(turned, mask.shape, r, q))[1] == count
+    assert label_objects(link_voxels(turned, mask.shape, Ellipsoid(r, q)))[1] == count
     cuts = data.draw(st.sets(st.integers(1, max(1, mask.shape[0] - 1)), max_size=4)) if mask.shape[0] > 1 else set()
-    linker = VoxelLinker(mask.shape, r, q)
+    linker = VoxelLinker(mask.shape, Ellipsoid(r, q))
     for piece in split_by_channels(index, mask.shape, cuts):
         linker.add(piece)
     np.testing.assert_array_equal(linker.finish()[1], label)
@@ -255,7 +256,7 @@ def test_statistics_equal_plain_loops(dtype):
     rng = np.random.default_rng(3)
     shape = (9, 8, 10)
     index = np.flatnonzero(rng.random(shape) < 0.12)
-    label, count = label_objects(link_voxels(index, shape, 1, 1))
+    label, count = label_objects(link_voxels(index, shape, Ellipsoid(1, 1)))
     label[label == 4] = 0  # an erased object
     values = rng.normal(size=len(index)).astype(dtype)
     order, start = group_voxels(label, count)
@@ -324,7 +325,7 @@ def test_near_blank_equals_plain_loops():
             expected = any(
                 links(*(b - m), r, q) for m in np.argwhere(member).tolist() for b in map(np.array, np.argwhere(blank))
             )
-            assert near_blank(member, blank, neighbourhood(r, q)) is expected
+            assert near_blank(member, blank, offsets(Ellipsoid(r, q))) is expected
             seen.add(expected)
     assert seen == {True, False}
 
@@ -334,7 +335,7 @@ def test_near_blank_does_not_wrap_around_and_wants_equal_shapes():
     member[0, 1, 0] = True
     blank = np.zeros_like(member)
     blank[0, 0, 3] = blank[0, 1, 3] = True
-    assert near_blank(member, blank, neighbourhood(1, 1)) is False
-    assert near_blank(member, blank, neighbourhood(3, 1)) is True
+    assert near_blank(member, blank, offsets(Ellipsoid(1, 1))) is False
+    assert near_blank(member, blank, offsets(Ellipsoid(3, 1))) is True
     with pytest.raises(ValueError, match="one shape"):
-        near_blank(member, blank[:, :2], neighbourhood(1, 1))
+        near_blank(member, blank[:, :2], offsets(Ellipsoid(1, 1)))

@@ -143,6 +143,11 @@ OWN = {
     "reliability.method",
     "dilation.method",
     "input.dataset",
+    "appraise.method",
+    "forska.padding",
+    "forska.minFlux",
+    "forska.maxFlux",
+    "output.writeCatSDC2",
 }
 
 
@@ -185,6 +190,8 @@ def test_sections_stand_in_the_order_of_the_pipeline():
         "linker",
         "reliability",
         "dilation",
+        "appraise",
+        "forska",
         "parameter",
         "output",
     ]

@@ -7,9 +7,9 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from hisf.data.header import read_header
+from hisf.data.spectral import LIGHT_KMS, REST_HZ, SpectralAxis
 from hisf.errors import InputError
 from hisf.simulate import Beam, DiscModel, Galaxy, from_header, from_options, render
-from hisf.simulate.spectral import LIGHT_KMS, REST_HZ, SpectralAxis
 from hisf.testing.cubes import make_header
 
 OBSERVED = ["ESO121-G6_ATCA", "NGC2903_WSRT", "NGC6946_WSRT", "WALLABY_Eridanus_9_ASKAP", "NGC4036_WSRT_noisepatch"]

@@ -9,13 +9,14 @@ from hisf.data.source import SourceList
 from hisf.data.voxels import ArrayVoxels
 from hisf.execution.workspace import Workspace
 from hisf.settings import load_settings
+from hisf.stages.link.cylinder import CylinderLinker
 from hisf.stages.link.ellipsoid import EllipsoidLinker
 from hisf.testing import as_cube, make_header
 
 LOOSE = ["linker.minSizeXY=1", "linker.minSizeZ=1"]
 
 
-def link(mask, data, arguments=(), rms=1.0, channels=0):
+def link(mask, data, arguments=(), rms=1.0, channels=0, linker=EllipsoidLinker):
     cube = as_cube(data, make_header(data.shape))
     store = MaskStore(data.shape)
     store.add(Box.whole(data.shape), mask)
@@ -23,7 +24,7 @@ def link(mask, data, arguments=(), rms=1.0, channels=0):
     workspace = Workspace(0, channels * data[0].nbytes) if channels else Workspace(1 << 30)
     done = []
     settings = load_settings([*LOOSE, *arguments])
-    return EllipsoidLinker(settings, cube).link(store, voxels, rms, bool(np.isnan(data).any()), workspace, done.append)
+    return linker(settings, cube).link(store, voxels, rms, bool(np.isnan(data).any()), workspace, done.append)
 
 
 def painted(sources: SourceList):
@@ -43,7 +44,12 @@ def links(dz, dy, dx, r, q):
     return inside and dx * dx * r * r * q * q + dy * dy * r * r * q * q + dz * dz * r**4 <= r**4 * q * q
 
 
-def flood(mask, r, q):
+def links_in_a_cylinder(dz, dy, dx, r, q):
+    """The test of spec sofia1 §3; a radius of 0 is the same place or channel only."""
+    return dx * dx + dy * dy <= r * r and abs(dz) <= q
+
+
+def flood(mask, r, q, links=links):
     """Objects in the order of §3.8: z, then y, then x descending; each completed at once."""
     nz, ny, nx = mask.shape
     offsets = [
@@ -73,12 +79,16 @@ def flood(mask, r, q):
 
 @pytest.mark.parametrize(("r", "q"), [(1, 1), (2, 1), (1, 2), (2, 3), (0, 2), (2, 0), (0, 0)])
 @pytest.mark.parametrize("channels", [0, 1, 3, 7])
-def test_against_a_flood_fill(r, q, channels):
+@pytest.mark.parametrize(
+    ("linker", "rule"), [(EllipsoidLinker, links), (CylinderLinker, links_in_a_cylinder)], ids=["sofia2", "cylinder"]
+)
+def test_against_a_flood_fill(r, q, channels, linker, rule):
     """Objects, labels, rejection with re-use of labels, flags and values; for the whole cube and in slabs."""
-    mask, data = random_case(density=0.03 if r * q > 2 else 0.12)
+    mask, data = random_case(density=0.03 if r * q > (2 if rule is links else 1) else 0.12)
     rms = 0.7
-    found = link(mask, data, [f"linker.radiusXY={r}", f"linker.radiusZ={q}", "linker.minPixels=2"], rms, channels)
-    objects, offsets = flood(mask & ~np.isnan(data), r, q)
+    arguments = [f"linker.radiusXY={r}", f"linker.radiusZ={q}", "linker.minPixels=2"]
+    found = link(mask, data, arguments, rms, channels, linker)
+    objects, offsets = flood(mask & ~np.isnan(data), r, q, rule)
     labels, expected = np.zeros(data.shape, np.int32), []
     for voxels in objects:
         z, y, x = voxels.T
@@ -135,6 +145,25 @@ def test_pairs_that_were_seen(r, q, offset, linked):
     dx, dy, dz = offset
     mask[4, 4, 4] = mask[4 + dz, 4 + dy, 4 + dx] = True
     found = link(mask, np.ones(mask.shape, np.float32), [f"linker.radiusXY={r}", f"linker.radiusZ={q}"])
+    assert len(found) == (1 if linked else 2)
+
+
+# spec sofia1 §3 and forska §8: radius, offset (dx, dy, dz), linked
+@pytest.mark.parametrize(
+    ("r", "q", "offset", "linked"),
+    [
+        (1, 1, (1, 0, 1), True), (1, 1, (0, 0, 1), True), (1, 1, (1, 1, 0), False), (1, 1, (0, 0, 2), False),
+        (2, 30, (1, 0, 30), True), (2, 30, (2, 0, 30), True), (2, 30, (1, 1, 30), True), (2, 30, (2, 1, 0), False),
+        (2, 30, (0, 0, 31), False), (2, 0, (2, 0, 0), True), (2, 0, (0, 0, 1), False), (0, 2, (0, 0, 2), True),
+        (0, 2, (1, 0, 0), False),
+    ],
+)  # fmt: skip
+def test_pairs_in_a_cylinder(r, q, offset, linked):
+    mask = np.zeros((70, 9, 9), bool)
+    dx, dy, dz = offset
+    mask[35, 4, 4] = mask[35 + dz, 4 + dy, 4 + dx] = True
+    arguments = [f"linker.radiusXY={r}", f"linker.radiusZ={q}"]
+    found = link(mask, np.ones(mask.shape, np.float32), arguments, linker=CylinderLinker)
     assert len(found) == (1 if linked else 2)
 
 

@@ -29,10 +29,29 @@ PARAMETERS = (
         _SINCE,
         effect="partial",
     ),
-    Parameter("linker.method", Kind.TEXT, "sofia2", "Name of the linker.", _SINCE),
+    Parameter(
+        "linker.method",
+        Kind.TEXT,
+        "sofia2",
+        "Name of the linker: sofia2 joins voxels within an ellipsoid, cylinder within a cylinder as SoFiA 1 does.",
+        _SINCE,
+    ),
     Parameter("reliability.method", Kind.TEXT, "sofia2", "Name of the reliability filter.", _SINCE),
-    Parameter("dilation.method", Kind.TEXT, "sofia2", "Name of the method that grows the masks.", _SINCE),
+    Parameter(
+        "dilation.method",
+        Kind.TEXT,
+        "sofia2",
+        "Name of the method that grows the masks: that of sofia2 or of sofia1.",
+        _SINCE,
+    ),
     Parameter(
         "input.dataset", Kind.TEXT, "", "Path of the data set inside an HDF5 file; empty means the only one.", _SINCE
+    ),
+    Parameter(
+        "output.writeCatSDC2",
+        Kind.BOOL,
+        "false",
+        "Write the catalogue in the columns of the SKA Science Data Challenge 2; needs an appraisal.",
+        _SINCE,
     ),
 )

@@ -13,9 +13,9 @@ from hisf.data.box import Box
 from hisf.data.cube import Cube
 from hisf.data.source import Source, SourceList
 from hisf.data.voxels import Voxels
-from hisf.errors import InputError
 from hisf.settings import Settings
 from hisf.stages.dilate.contract import Dilation
+from hisf.stages.dilate.growing import check_iterations, with_grown_mask
 
 if TYPE_CHECKING:
     from hisf.kernels.dilate import SpatialGrowth, SpectralGrowth
@@ -36,7 +36,7 @@ class FluxGrowth(Dilation):
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
         super().__init__(settings, cube)
-        self._check_iterations()
+        check_iterations(settings, cube)
 
     def dilate(self, sources: SourceList, voxels: Voxels, advance: Callable[[int], None]) -> SourceList:
         """Return the grown sources."""
@@ -47,16 +47,6 @@ class FluxGrowth(Dilation):
             grown.replace(position, self._grow_spatially(grown[position], grown, voxels))
             advance(1)
         return grown
-
-    def _check_iterations(self) -> None:
-        s = self.settings
-        nz, ny, nx = self.cube.shape
-        for key, size, axes in (
-            ("dilation.iterationsXY", max(nx, ny), f"{nx} × {ny} pixels"),
-            ("dilation.iterationsZ", nz, f"{nz} channels"),
-        ):
-            if s[key] >= size:
-                raise InputError(f"{key} = {s[key]} is too large for {self.cube.name}, which has {axes}; use fewer.")
 
     def _grow_spectrally(self, source: Source, sources: SourceList, voxels: Voxels) -> Source:
         from hisf.kernels.dilate import grow_spectrally
@@ -89,18 +79,11 @@ class FluxGrowth(Dilation):
 def _grown(
     source: Source, labels: np.ndarray, box: Box, growth: SpectralGrowth | SpatialGrowth, voxels: Voxels
 ) -> Source:
-    """Return the source with the voxels that carry its label in ``labels``, the labels of ``box``."""
+    """Return the source with the voxels that carry its label in ``labels``, and what they add to its flux."""
     if not growth.n_added:
         return source.flagged(growth.flags)
-    _, ny, nx = voxels.shape
-    z, y, x = np.nonzero(labels == source.label)
-    members = (x + box.x0) + nx * ((y + box.y0) + ny * (z + box.z0))
-    bounds = Box(int(z.min()), int(z.max()) + 1, int(y.min()), int(y.max()) + 1, int(x.min()), int(x.max()) + 1)
     return replace(
-        source,
-        voxels=members,
-        box=bounds.shift(box.z0, box.y0, box.x0),
-        n_pix=len(members),
+        with_grown_mask(source, labels, box, voxels.shape),
         f_sum=growth.f_sum,
         f_min=min(source.f_min, growth.added_min),
         f_max=max(source.f_max, growth.added_max),

@@ -1,4 +1,4 @@
-"""The built-in dilation."""
+"""The built-in dilations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def hisf_register_dilations() -> list[type[Dilation]]:
-    """Return the dilation of SoFiA 2."""
+    """Return the dilations of SoFiA 2 and of SoFiA 1."""
     from hisf.stages.dilate.flux_growth import FluxGrowth
+    from hisf.stages.dilate.relative_growth import RelativeGrowth
 
-    return [FluxGrowth]
+    return [FluxGrowth, RelativeGrowth]

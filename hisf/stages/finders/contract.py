@@ -46,6 +46,14 @@ class Finder(ABC):
         """Return how many voxels (z, y, x) `find` must see beyond those it answers for; none by default."""
         return 0, 0, 0
 
+    def grid(self) -> Shape:
+        """Return voxels (z, y, x): the edges of tiles lie on multiples of them, or on the edge of the cube.
+
+        (1, 1, 1), any tile, by default. A finder whose answer for a voxel depends on the piece that it is computed in
+        names the size of such pieces here, and gives the same answer however the cube is cut.
+        """
+        return 1, 1, 1
+
     def look(self, voxels: Voxels, workspace: Workspace, advance: Advance) -> None:  # noqa: B027 - optional
         """Look at the whole cube once, before the first tile, reading it by the box; nothing by default.
 

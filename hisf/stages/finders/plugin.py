@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def hisf_register_finders() -> list[type[Finder]]:
-    """Return the smooth-and-clip finder, the threshold finder and the input mask."""
+    """Return the network, the smooth-and-clip finder, the threshold finder and the input mask."""
+    from hisf.stages.finders.cnn import Network
     from hisf.stages.finders.mask import InputMask
     from hisf.stages.finders.scfind import SmoothAndClip
     from hisf.stages.finders.threshold import Threshold
 
-    return [SmoothAndClip, Threshold, InputMask]
+    return [Network, SmoothAndClip, Threshold, InputMask]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from hisf.data.box import Tile
+from hisf.data.box import Box, Tile
 from hisf.data.mask_store import MaskStore
 from hisf.data.voxels import Voxels
 from hisf.errors import PluginError
@@ -47,14 +47,27 @@ def run_finders(
     for finder in finders:
         with progress.stage(finder.name, size * (1 + finder.passes())) as advance:
             finder.look(voxels, workspace, advance)
-            for core in workspace.slabs(voxels):
+            for core in _cores(finder, voxels, workspace):
                 box = core.grow(finder.halo(), voxels.shape)
                 data = voxels.read(box).view()
                 data.flags.writeable = False
                 tile = Tile(core, box, data)
-                store.add(core, detected(finder, tile, score_threshold)[tile.inner])
+                store.add(core, detected(finder, tile, score_threshold)[tile.inner], finder.name)
                 advance(core.size)
     return store
+
+
+def _cores(finder: Finder, voxels: Voxels, workspace: Workspace) -> Iterator[Box]:
+    """Cut the cube into tiles: slabs of whole channels, or the cells of the finder's grid."""
+    grid = finder.grid()
+    if grid == (1, 1, 1):
+        yield from workspace.slabs(voxels)
+        return
+    (nz, ny, nx), (dz, dy, dx) = voxels.shape, grid
+    for z in range(0, nz, dz):
+        for y in range(0, ny, dy):
+            for x in range(0, nx, dx):
+                yield Box(z, min(nz, z + dz), y, min(ny, y + dy), x, min(nx, x + dx))
 
 
 def detected(finder: Finder, tile: Tile, score_threshold: float) -> np.ndarray:

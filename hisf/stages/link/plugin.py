@@ -1,4 +1,4 @@
-"""The built-in linker."""
+"""The built-in linkers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def hisf_register_linkers() -> list[type[Linker]]:
-    """Return the linker of SoFiA 2."""
+    """Return the linkers of SoFiA 2 and of SoFiA 1."""
+    from hisf.stages.link.cylinder import CylinderLinker
     from hisf.stages.link.ellipsoid import EllipsoidLinker
 
-    return [EllipsoidLinker]
+    return [EllipsoidLinker, CylinderLinker]

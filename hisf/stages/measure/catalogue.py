@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from hisf.data.catalogue import Catalogue
-from hisf.data.columns import BASIC, MEASURED, Column
+from hisf.data.columns import BASIC, FINDERS, MEASURED, Column
 from hisf.data.cube import Cube
 from hisf.data.header import text
 from hisf.data.source import Source, SourceList
@@ -30,6 +30,7 @@ def make_catalogue(
     settings: Settings,
     measurements: Sequence[Measurement],
     advance: Callable[[int], None],
+    own: Sequence[Column] = (),
 ) -> Catalogue:
     """Measure all sources.
 
@@ -46,6 +47,8 @@ def make_catalogue(
     measurements : sequence of Measurement
     advance : callable
         ``advance(1)`` after each source.
+    own : sequence of Column
+        Those of `hisf.data.columns.OWN` that the catalogue has, behind all others and without parametrisation too.
     """
     values = _recorded(sources)
     columns: list[Column] = list(BASIC)
@@ -56,13 +59,14 @@ def make_catalogue(
         columns += MEASURED
         columns += [c for m in measurements for c in m.columns if c.name not in known]
     wcs = cube.wcs if settings["parameter.enable"] and settings["parameter.wcs"] else None
-    columns = _name_world_columns(columns, wcs)
+    columns = [*_name_world_columns(columns, wcs), *own]
     if wcs:
         values |= _world(values, wcs)
     if settings["parameter.enable"]:
         values["name"] = _names(values, wcs, settings["parameter.prefix"])
     else:
         values["name"] = np.array([str(s.linker_label) for s in sources], object)
+    values |= {column.name: _known(sources, column) for column in own}
     data, bunit = cube.scales.unit, text(cube.header, "BUNIT", cube.scales.unit)
     units = {"DATA": data, "BUNIT": bunit, "FLUX": data, "WIDTH": "pix"}
     if settings["parameter.enable"] and settings["parameter.physical"]:
@@ -86,6 +90,13 @@ def _recorded(sources: SourceList) -> Values:
     for name in ("n_pix", "f_min", "f_max", "f_sum", "rel", "flag", "fill", "mean", "std", "skew", "kurt"):
         values[name] = np.array([getattr(s, name) for s in sources])
     return values
+
+
+def _known(sources: SourceList, column: Column) -> np.ndarray:
+    """Return one of hisf's own columns."""
+    if column is FINDERS:
+        return np.array(["+".join(source.finders) for source in sources], object)
+    return np.array([source.estimates.get(column.name, np.nan) for source in sources], float)
 
 
 def _measure(

@@ -19,6 +19,7 @@ def hisf_register_products() -> list[type[Product]]:
     from hisf.stages.products.maps import Channels, MaskImage, Moment0, Moment1, Moment2
     from hisf.stages.products.mask import MaskCube, RawMask
     from hisf.stages.products.noise import NoiseCube, NoiseSpectrum
+    from hisf.stages.products.sdc2 import Sdc2Catalogue
     from hisf.stages.products.sql import SqlCatalogue
     from hisf.stages.products.votable import VOTableCatalogue
 
@@ -37,4 +38,5 @@ def hisf_register_products() -> list[type[Product]]:
         AsciiCatalogue,
         VOTableCatalogue,
         SqlCatalogue,
+        Sdc2Catalogue,
     ]

@@ -75,7 +75,7 @@ class NegativeDensity(Reliability):
         keep = np.flatnonzero(bright & (rel >= s["reliability.threshold"]))
         kept = [replace(positive[i], rel=float(rel[i])) for i in keep]
         log.info("reliability: %d of %d positive sources kept, %d negative", len(kept), len(positive), len(negative))
-        return SourceList(sources.shape, (replace(source, label=n) for n, source in enumerate(kept, 1)))
+        return SourceList.renumbered(sources.shape, kept)
 
     def _points(self, sources: list[Source]) -> np.ndarray:
         """Return the place of each source in parameter space, shape (n, d)."""

@@ -1,0 +1,1 @@
+"""Networks: architectures, sampling, normalisation, targets, inference. torch is imported in here only."""

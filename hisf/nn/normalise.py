@@ -1,0 +1,117 @@
+"""The normalisation of FORSKA-Sweden: every channel clipped and standardised (spec forska §2; P §2.2.3).
+
+The numbers are those of whole channels of the cube at hand, measured once, so that a box is normalised alike however
+the cube is cut. (Not to be confused with `hisf.nn.canonical`, which divides by the noise and keeps bright sources.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hisf.data.box import Box, slabs
+from hisf.data.voxels import Voxels
+
+PERCENTILES = (0.1, 99.9)
+SLAB_VOXELS = 1 << 24  # that are read at a time, or one channel
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelNormalisation:
+    """What is subtracted and divided, channel by channel of a cube.
+
+    Attributes
+    ----------
+    lo, hi : ndarray of float64, shape (z,)
+        Percentiles of the channel, in data units; values are clipped to them.
+    mean, std : ndarray of float64, shape (z,)
+        Of the clipped channel, the latter that of a population.
+
+    A channel that is all blank has NaN in all four, a constant one ``std = 0``: see `flagged`.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """Channels, shape (z,), bool, that have no contrast and become 0: all blank or constant."""
+        return ~(self.std > 0)
+
+    def apply(self, data: np.ndarray, box: Box) -> np.ndarray:
+        """Return a box of the cube, normalised.
+
+        Parameters
+        ----------
+        data : ndarray, shape ``box.shape`` (z, y, x)
+            Data units, NaN where blank; not modified.
+        box : Box
+            Where it lies in the cube; only its channels matter.
+
+        Returns
+        -------
+        ndarray of float32, same shape
+            0 where blank and in flagged channels. A new array; one channel of float64 is held while it is made.
+
+        Raises
+        ------
+        ValueError
+            The data have not the shape of the box, or its channels are not all in the cube.
+        """
+        if data.shape != box.shape:
+            raise ValueError(f"The data have the shape {data.shape}, the box {box.shape}.")
+        if box.z0 < 0 or box.z1 > len(self.std):
+            raise ValueError(f"Channels {box.z0} to {box.z1 - 1} are not all of the {len(self.std)} of the cube.")
+        out = np.zeros(data.shape, np.float32)
+        flagged = self.flagged
+        for n, z in enumerate(range(box.z0, box.z1)):
+            if not flagged[z]:
+                plane = np.clip(data[n].astype(np.float64), self.lo[z], self.hi[z])
+                plane = (plane - self.mean[z]) / self.std[z]
+                out[n] = np.where(np.isnan(plane), 0.0, plane)
+        return out
+
+
+def measure(
+    voxels: Voxels, percentiles: tuple[float, float] = PERCENTILES, advance: Callable[[int], None] = lambda n: None
+) -> ChannelNormalisation:
+    """Measure the normalisation of a cube in one pass over it.
+
+    Parameters
+    ----------
+    voxels : Voxels
+        Read by slabs of whole channels, from the last one down; NaN is left out, infinities too.
+    percentiles : tuple of float
+        Lower and upper, with linear interpolation.
+    advance : callable
+        ``advance(n)`` after every n voxels.
+
+    Returns
+    -------
+    ChannelNormalisation
+        The same, to the bit, however deep the slabs are: each channel is measured by itself.
+
+    Raises
+    ------
+    ValueError
+        The percentiles are not 0 ≤ lower < upper ≤ 100.
+    """
+    lower, upper = percentiles
+    if not 0 <= lower < upper <= 100:
+        raise ValueError(f"percentiles = {lower}, {upper} are not 0 ≤ lower < upper ≤ 100.")
+    nz, ny, nx = voxels.shape
+    lo, hi, mean, std = (np.full(nz, np.nan) for _ in range(4))
+    for box in slabs(voxels.shape, max(1, SLAB_VOXELS // max(1, ny * nx))):
+        for z, plane in zip(range(box.z0, box.z1), voxels.read(box), strict=True):
+            values = plane[np.isfinite(plane)].astype(np.float64)
+            if values.size:
+                lo[z], hi[z] = np.percentile(values, percentiles)
+                np.clip(values, lo[z], hi[z], out=values)
+                mean[z] = values.mean()
+                std[z] = values.std() if hi[z] > lo[z] else 0.0  # rounding of the mean makes no contrast
+        advance(box.size)
+    return ChannelNormalisation(lo, hi, mean, std)

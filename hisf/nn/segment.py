@@ -1,0 +1,98 @@
+"""Scores of a cube, patch by patch on a grid that belongs to the cube and not to how it is cut.
+
+A network's score at a voxel depends on all voxels within its field of view, here 245 channels and 98 pixels. Reading
+so much around every tile would cost more than the tile, so the score is *defined* by the patch that a voxel lies in:
+patches lie on a fixed grid in cube coordinates, see a margin, and are computed whole. Any tile made of whole patches
+then has the same scores to the last bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from hisf.data.box import Box, Shape
+from hisf.nn.canonical import Sampling, normalise
+
+PATCH = (192, 160, 160)  # averaged voxels that a patch answers for; multiples of the stride of the network
+MARGIN = (32, 16, 16)  # averaged voxels that it sees beyond, likewise
+STRIDE = (32, 8, 8)  # inputs are padded to multiples of it
+
+
+class Segmenter:
+    """Scores tiles.
+
+    Parameters
+    ----------
+    network : Module
+        (n, 1, z, y, x) to logits of the same shape.
+    sampling : Sampling
+    device : device
+    precision : dtype
+    """
+
+    def __init__(
+        self, network: nn.Module, sampling: Sampling, device: torch.device, precision: torch.dtype = torch.float32
+    ) -> None:
+        self.sampling = sampling
+        self._device, self._precision = device, precision
+        self._network = network.eval().to(device, precision, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+    @property
+    def grid(self) -> Shape:
+        """Voxels (z, y, x) of the cube from patch to patch."""
+        return tuple(p * f for p, f in zip(PATCH, self.sampling.factors, strict=True))  # type: ignore[return-value]
+
+    @property
+    def halo(self) -> Shape:
+        """Voxels (z, y, x) of the cube that a patch sees beyond its own."""
+        return tuple(m * f for m, f in zip(MARGIN, self.sampling.factors, strict=True))  # type: ignore[return-value]
+
+    def scores(self, core: Box, box: Box, data: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Return the scores of a tile.
+
+        Parameters
+        ----------
+        core : Box
+            Made of whole patches (cut by the edge of the cube).
+        box : Box
+            The core and the halo, cut by the edge of the cube.
+        data : ndarray, shape ``box.shape`` (z, y, x)
+            NaN where blank.
+        noise : ndarray, shape (z,) of the averaged cube
+
+        Returns
+        -------
+        ndarray of float32, shape ``core.shape``
+            0 to 1; 0 where blank.
+        """
+        scores = np.zeros(core.shape, np.float32)
+        whole = self.sampling.coarse(core)
+        for z0 in range(whole.z0 - whole.z0 % PATCH[0], whole.z1, PATCH[0]):
+            for y0 in range(whole.y0 - whole.y0 % PATCH[1], whole.y1, PATCH[1]):
+                for x0 in range(whole.x0 - whole.x0 % PATCH[2], whole.x1, PATCH[2]):
+                    patch = Box(z0, z0 + PATCH[0], y0, y0 + PATCH[1], x0, x0 + PATCH[2])
+                    patch = patch.grow((0, 0, 0), self.sampling.coarse_shape)
+                    mine = self.sampling.fine(patch)
+                    found = self._patch(patch, box, data, noise)
+                    if found is not None:
+                        part = self.sampling.spread(found, mine.shape)
+                        scores[mine.inside(core).slices] = part
+        own = data[core.inside(box).slices]
+        scores[np.isnan(own)] = 0.0
+        return scores
+
+    def _patch(self, patch: Box, box: Box, data: np.ndarray, noise: np.ndarray) -> np.ndarray | None:
+        """Return the scores of a patch of averaged voxels; None where all it sees is blank."""
+        seen = patch.grow(MARGIN, self.sampling.coarse_shape)
+        coarse = self.sampling.average(data[self.sampling.fine(seen).inside(box).slices])
+        values = normalise(coarse, noise[seen.z0 : seen.z1])
+        if not values.any():
+            return None
+        pad = [(0, -n % s) for n, s in zip(values.shape, STRIDE, strict=True)]
+        tensor = torch.from_numpy(np.pad(values, pad) if any(p for _, p in pad) else values)[None, None]
+        with torch.inference_mode():
+            tensor = tensor.to(self._device, self._precision).contiguous(memory_format=torch.channels_last_3d)
+            inner = patch.inside(seen).slices
+            return torch.sigmoid(self._network(tensor)[0, 0][inner].float()).cpu().numpy()

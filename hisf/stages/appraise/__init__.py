@@ -1,0 +1,1 @@
+"""Appraisal: galaxies among the sources are judged and characterised."""

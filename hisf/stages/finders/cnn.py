@@ -1,0 +1,100 @@
+"""The network finder (Håkansson et al. 2023; spec forska), with hisf's own network by default."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from hisf.data.box import Shape, Tile
+from hisf.data.cube import Cube
+from hisf.data.voxels import Voxels
+from hisf.errors import InputError
+from hisf.execution.workspace import Workspace
+from hisf.settings import Settings
+from hisf.stages.finders.contract import Advance, Finder
+
+log = logging.getLogger(__name__)
+
+
+class Network(Finder):
+    """Score every voxel with a 3-D segmentation network and detect those above ``cnn.threshold``.
+
+    With ``reliability.enable`` the cube with its sign turned is searched too, so that the reliability has negative
+    detections to learn from.
+
+    Raises
+    ------
+    FileAccessError, InputError
+        The weights cannot be read, or are those of another network.
+    """
+
+    name = "cnn"
+    noise: np.ndarray
+
+    def __init__(self, settings: Settings, cube: Cube) -> None:
+        from hisf.nn.architectures import load_segmenter
+        from hisf.nn.canonical import sampling_of
+        from hisf.nn.machine import choose_device, choose_precision
+        from hisf.nn.segment import Segmenter
+        from hisf.nn.weights import read_weights
+
+        super().__init__(settings, cube)
+        path = settings["cnn.weights"]
+        weights = read_weights(Path(path) if path else None)
+        wanted = settings["cnn.architecture"]
+        if weights.about["architecture"] != wanted:
+            raise InputError(
+                f"cnn.architecture = {wanted} ({settings.origin('cnn.architecture')}), but {weights.path.name} holds "
+                f"{weights.about['architecture']}; train {wanted} with `hisf train` and name its file in cnn.weights."
+            )
+        device = choose_device(settings["cnn.device"])
+        precision = choose_precision(settings["cnn.precision"], device)
+        self.sampling = sampling_of(cube)
+        self._segmenter = Segmenter(load_segmenter(weights), self.sampling, device, precision)
+        self._threshold = settings["cnn.threshold"]
+        self._both = settings["reliability.enable"]
+        log.info(
+            "cnn: %s on %s in %s, sampling × 1/%d × 1/%d × 1/%d (z, y, x)",
+            wanted, device, str(precision).removeprefix("torch."), *self.sampling.factors,
+        )  # fmt: skip
+
+    def grid(self) -> Shape:
+        """Return the size of the patches that scores are defined on."""
+        return self._segmenter.grid
+
+    def halo(self) -> Shape:
+        """Return the margin that a patch sees."""
+        return self._segmenter.halo
+
+    def passes(self) -> int:
+        """Return the measurement of the noise."""
+        return 1
+
+    def look(self, voxels: Voxels, workspace: Workspace, advance: Advance) -> None:
+        """Measure the noise of every channel.
+
+        Raises
+        ------
+        InputError
+            No channel has noise.
+        """
+        from hisf.nn.canonical import channel_noise
+
+        self.noise = channel_noise(voxels, self.sampling, advance)
+        if np.isnan(self.noise).all():
+            raise InputError(f"The network cannot measure the noise of {self.cube.name}; is it blank or constant?")
+
+    def scores(self, tile: Tile) -> np.ndarray:
+        """Return the scores, 0 to 1, of the core of a tile: float32, shape ``tile.core.shape`` (z, y, x)."""
+        return self._segmenter.scores(tile.core, tile.box, tile.data, self.noise)
+
+    def find(self, tile: Tile) -> np.ndarray:
+        """Return the voxels of the core above the threshold."""
+        mask = np.zeros(tile.data.shape, np.bool_)
+        mask[tile.inner] = self.scores(tile) > self._threshold
+        if self._both:
+            turned = Tile(tile.core, tile.box, -tile.data)
+            mask[tile.inner] |= self.scores(turned) > self._threshold
+        return mask

@@ -1,0 +1,165 @@
+"""The whole recipe: mocks and noise, segmenter, its detections, appraiser, calibration, weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from hisf.nn.appraiser import Appraiser
+from hisf.nn.architectures import make_segmenter
+from hisf.nn.machine import choose_device, choose_precision
+from hisf.train.appraiser import DETECTIONS, Tensors, appraisal_loss, batch_of, joined
+from hisf.train.candidates import Candidates, make_candidates
+from hisf.train.crops import Crops
+from hisf.train.loop import Schedule, State, fit
+from hisf.train.mocks import Mock, make_mocks
+from hisf.train.noise import make_volume
+from hisf.train.segmenter import CROPS, segmentation_loss, tensors, voxel_precision
+
+log = logging.getLogger(__name__)
+
+VOLUME = (512, 256, 256)  # voxels (z, y, x) of noise for the segmenter
+HELD = (256, 192, 192)  # of noise for its validation
+
+
+class Display(Protocol):
+    """What shows the progress of a training."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Return a context that is told what was done of ``total``."""
+        ...
+
+    def state(self, name: str, state: State) -> None:
+        """Show losses and score."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training is made of; written into the weights file and the model card.
+
+    Attributes
+    ----------
+    architecture : str
+        Of the segmenter.
+    mocks, volumes : int
+        Galaxies rendered, volumes of noise.
+    steps, appraiser_steps : int
+    fields : int
+        In which the segmenter's detections are collected.
+    patience : int
+    seed : int
+    """
+
+    architecture: str = "slim"
+    mocks: int = 8000
+    volumes: int = 12
+    steps: int = 3400
+    fields: int = 160
+    appraiser_steps: int = 5000
+    patience: int = 0
+    seed: int = 1
+
+
+def train_segmenter(
+    recipe: Recipe, templates: Path | None, folder: Path, display: Display, device_name: str, precision_name: str
+) -> tuple[nn.Module, list[State], Sequence[Mock]]:
+    """Train the segmentation network on mocks in simulated noise."""
+    device = choose_device(device_name)
+    precision = choose_precision(precision_name, device)
+    with display.stage("mock galaxies", recipe.mocks) as advance:
+        mocks = make_mocks(templates, recipe.mocks, recipe.seed, advance=advance)
+    with display.stage("noise", recipe.volumes) as advance:
+        volumes = []
+        for number in range(recipe.volumes):
+            volumes.append(make_volume(templates, VOLUME, recipe.seed, number).data)
+            advance(1)
+    crops = Crops(volumes, mocks, recipe.seed)
+    held = Crops(
+        [make_volume(templates, HELD, recipe.seed + 1, k).data for k in range(2)],
+        make_mocks(templates, 600, recipe.seed + 1),
+        recipe.seed + 1,
+    )
+    batches = [tensors(held.batch(k, CROPS)) for k in range(8)]
+    torch.manual_seed(recipe.seed)
+    network = make_segmenter(recipe.architecture).to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    schedule = Schedule(recipe.steps, patience=recipe.patience, seed=recipe.seed)
+    with display.stage("segmenter", recipe.steps) as advance:
+        network, history = fit(
+            network,
+            schedule,
+            lambda step: tensors(crops.batch(step, CROPS)),
+            segmentation_loss(precision, device),
+            lambda n: voxel_precision(n, batches, precision),
+            folder / "segmenter.safetensors",
+            lambda state: display.state("segmenter", state),
+            advance,
+        )
+    return network, history, mocks
+
+
+def collect(
+    recipe: Recipe,
+    network: nn.Module,
+    mocks: Sequence[Mock],
+    templates: Path | None,
+    folder: Path,
+    display: Display,
+    precision: torch.dtype,
+) -> list[Candidates]:
+    """Return the segmenter's detections, field by field; fields that are in ``folder`` already are read."""
+    place = folder / "detections"
+    place.mkdir(exist_ok=True)
+    found = []
+    with display.stage("detections", recipe.fields) as advance:
+        for number in range(recipe.fields):
+            path = place / f"{number:04d}.npz"
+            if path.exists():
+                with np.load(path, allow_pickle=False) as stored:
+                    found.append(Candidates(**{name: stored[name] for name in stored.files}))
+            else:
+                found.append(make_candidates(network, mocks, templates, recipe.seed + 2, number, precision))
+                part = path.with_suffix(".part.npz")
+                np.savez(part, **vars(found[-1]))
+                part.replace(path)
+            advance(1)
+    return found
+
+
+def train_appraiser(
+    recipe: Recipe, found: list[Candidates], folder: Path, display: Display, device_name: str, precision_name: str
+) -> tuple[nn.Module, list[State]]:
+    """Train the appraising network; a tenth of the fields is held back for validation."""
+    device = choose_device(device_name)
+    precision = choose_precision(precision_name, device)
+    held = max(1, len(found) // 10)
+    learnt, checked = joined(found[held:]), joined(found[:held])
+    truths = [
+        batch_of(checked, k, None) for k in np.array_split(np.arange(len(checked.real)), 1 + len(checked.real) // 64)
+    ]
+    loss = appraisal_loss(precision, device)
+
+    def batch(step: int) -> Tensors:
+        rng = np.random.default_rng([recipe.seed, 90, step])
+        return batch_of(learnt, rng.integers(0, len(learnt.real), DETECTIONS), rng)
+
+    def validate(network: nn.Module) -> float:
+        with torch.inference_mode():
+            return -float(np.mean([float(sum(loss(network, truth).values())) for truth in truths]))
+
+    torch.manual_seed(recipe.seed)
+    network = Appraiser().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    schedule = Schedule(recipe.appraiser_steps, 1e-3, patience=recipe.patience, seed=recipe.seed)
+    with display.stage("appraiser", recipe.appraiser_steps) as advance:
+        return fit(
+            network, schedule, batch, loss, validate, folder / "appraiser.safetensors",
+            lambda state: display.state("appraiser", state), advance,
+        )  # fmt: skip
