@@ -24,7 +24,7 @@ from hisf.execution.statistics import Survey, survey
 from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import Settings, validate
-from hisf.stages.appraise.choose import NONE, chosen_appraisal
+from hisf.stages.appraise.choose import NETWORK_FINDER, NONE, chosen_appraisal
 from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.choose import chosen_finders
@@ -45,7 +45,7 @@ from hisf.stages.products.writing import (
     wanted_products,
     write_products,
 )
-from hisf.stages.reliability.contract import Reliability
+from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     _require(sources, f"{found}, so that no source is left after linking")
     if reliability:
         with progress.stage("reliability", len(sources), "source"):
-            sources = reliability.judge(sources)
+            sources = _judge(sources, reliability, NETWORK_FINDER in report.finders, settings)
         _require(sources, f"none of {report.linked} linked sources is reliable")
     if dilation:
         with progress.stage("dilate", len(sources), "source") as advance:
@@ -225,6 +225,25 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
         result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(products, Moment.DONE, result, base)
     return catalogue
+
+
+def _judge(sources: SourceList, reliability: Reliability, network: bool, settings: Settings) -> SourceList:
+    """Return the reliable sources.
+
+    The network hardly ever takes noise for a galaxy, of either sign. Where it made too few negative detections for the
+    reliability to learn from, its own confidence is left to judge.
+    """
+    negative = sum(source.f_sum < 0 for source in sources)
+    if not network or negative >= FEW_NEGATIVES:
+        return reliability.judge(sources)
+    log.warning(
+        "The finders with the network made only %d negative detections, from which no reliability can be learnt: "
+        "reliability.enable has no effect, cnn.confidence decides.",
+        negative,
+    )
+    if settings["linker.keepNegative"]:
+        return sources
+    return SourceList.renumbered(sources.shape, [source for source in sources if not source.f_sum < 0])
 
 
 def _describe(cube: Cube, steps: list[Step], settings: Settings) -> None:

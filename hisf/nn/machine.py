@@ -5,6 +5,22 @@ from __future__ import annotations
 import torch
 
 from hisf.errors import InputError
+from hisf.settings import Settings
+
+
+def prepare(settings: Settings) -> tuple[torch.device, torch.dtype]:
+    """Return device and precision of ``cnn.device`` and ``cnn.precision``, with as many threads as the kernels have.
+
+    Raises
+    ------
+    InputError
+        The device is not there.
+    """
+    import numba
+
+    torch.set_num_threads(numba.get_num_threads())
+    device = choose_device(settings["cnn.device"])
+    return device, choose_precision(settings["cnn.precision"], device)
 
 
 def choose_device(name: str) -> torch.device:

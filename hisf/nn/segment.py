@@ -14,6 +14,7 @@ from torch import nn
 
 from hisf.data.box import Box, Shape
 from hisf.nn.canonical import Sampling, normalise
+from hisf.nn.memory import reuse_memory
 
 PATCH = (192, 160, 160)  # averaged voxels that a patch answers for; multiples of the stride of the network
 MARGIN = (32, 16, 16)  # averaged voxels that it sees beyond, likewise
@@ -92,7 +93,7 @@ class Segmenter:
             return None
         pad = [(0, -n % s) for n, s in zip(values.shape, STRIDE, strict=True)]
         tensor = torch.from_numpy(np.pad(values, pad) if any(p for _, p in pad) else values)[None, None]
-        with torch.inference_mode():
+        with torch.inference_mode(), reuse_memory():
             tensor = tensor.to(self._device, self._precision).contiguous(memory_format=torch.channels_last_3d)
             inner = patch.inside(seen).slices
             return torch.sigmoid(self._network(tensor)[0, 0][inner].float()).cpu().numpy()

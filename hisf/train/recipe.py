@@ -63,8 +63,8 @@ class Recipe:
     mocks: int = 8000
     volumes: int = 12
     steps: int = 3400
-    fields: int = 160
-    appraiser_steps: int = 5000
+    fields: int = 120
+    appraiser_steps: int = 2200
     patience: int = 0
     seed: int = 1
 

@@ -1,7 +1,5 @@
 """Finders: S+C against a plain twin and in slabs, threshold, input mask, choice, contract."""
 
-import logging
-
 import numpy as np
 import pytest
 
@@ -283,16 +281,19 @@ def test_finders_are_united():
     assert np.array_equal(both, np.flatnonzero(apart[0] | apart[1]))
 
 
-# design §3; scfind stands for the default finder until there is another
+# design §3
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["scfind"]),
+        ([], ["cnn"]),
+        (["scfind.threshold=4"], ["scfind"]),
+        (["scfind.threshold=4", "scfind.enable=false"], ["cnn"]),
+        (["scfind.enable=false"], ["cnn"]),
         (["scfind.enable=true"], ["scfind"]),
         (["threshold.enable=true"], ["scfind", "threshold"]),
         (["scfind.enable=false", "threshold.enable=true"], ["threshold"]),
         (["scfind.enable=false", "input.mask=m.fits"], ["mask"]),
-        (["input.mask=m.fits"], ["scfind", "mask"]),
+        (["input.mask=m.fits"], ["cnn", "mask"]),
         (["pipeline.finder=threshold"], ["threshold"]),
         (["pipeline.finder=threshold", "scfind.enable=true"], ["threshold"]),
         (["pipeline.finder=other", "scfind.enable=false"], ["other"]),
@@ -303,21 +304,6 @@ def test_finders_are_united():
 )
 def test_choice_of_finders(arguments, expected):
     assert chosen_finders(load_settings(arguments)) == expected
-
-
-def test_no_finder_at_all():
-    with pytest.raises(InputError) as info:
-        chosen_finders(load_settings(["scfind.enable=false"]))
-    assert info.value.exit_code == 7
-
-
-@pytest.mark.parametrize(
-    ("arguments", "warned"), [([], True), (["scfind.enable=true"], False), (["pipeline.finder=scfind"], False)]
-)
-def test_warning_where_the_default_decides(arguments, warned, caplog):
-    with caplog.at_level(logging.WARNING):
-        chosen_finders(load_settings(arguments))
-    assert bool(caplog.records) == warned
 
 
 # --- the contract, for plugin authors -------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class NetworkAppraisal(Appraisal):
     def __init__(self, settings: Settings, cube: Cube) -> None:
         from hisf.nn.canonical import sampling_of
         from hisf.nn.judge import Judge
-        from hisf.nn.machine import choose_device, choose_precision
+        from hisf.nn.machine import prepare
         from hisf.nn.weights import read_weights
 
         super().__init__(settings, cube)
@@ -54,8 +54,7 @@ class NetworkAppraisal(Appraisal):
                 f"{weights.path} holds no appraising network; set appraise.method = forska or none, or train one with "
                 "`hisf train`."
             )
-        device = choose_device(settings["cnn.device"])
-        self._judge = Judge(weights, device, choose_precision(settings["cnn.precision"], device))
+        self._judge = Judge(weights, *prepare(settings))
         self._sampling = sampling_of(cube)
         self._finders = [name for name in chosen_finders(settings) if name != "mask"]
         self._least = settings["cnn.confidence"] if FINDER in self._finders else 0.0

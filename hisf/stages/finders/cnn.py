@@ -36,7 +36,7 @@ class Network(Finder):
     def __init__(self, settings: Settings, cube: Cube) -> None:
         from hisf.nn.architectures import load_segmenter
         from hisf.nn.canonical import sampling_of
-        from hisf.nn.machine import choose_device, choose_precision
+        from hisf.nn.machine import prepare
         from hisf.nn.segment import Segmenter
         from hisf.nn.weights import read_weights
 
@@ -49,8 +49,7 @@ class Network(Finder):
                 f"cnn.architecture = {wanted} ({settings.origin('cnn.architecture')}), but {weights.path.name} holds "
                 f"{weights.about['architecture']}; train {wanted} with `hisf train` and name its file in cnn.weights."
             )
-        device = choose_device(settings["cnn.device"])
-        precision = choose_precision(settings["cnn.precision"], device)
+        device, precision = prepare(settings)
         self.sampling = sampling_of(cube)
         self._segmenter = Segmenter(load_segmenter(weights), self.sampling, device, precision)
         self._threshold = settings["cnn.threshold"]

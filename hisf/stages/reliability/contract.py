@@ -9,6 +9,8 @@ from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.settings import Parameter, Settings
 
+FEW_NEGATIVES = 50
+
 
 class Reliability(ABC):
     """Decides which sources are real; chosen by ``reliability.method``."""

@@ -10,11 +10,10 @@ import numpy as np
 
 from hisf.data.source import Source, SourceList
 from hisf.errors import HisfError
-from hisf.stages.reliability.contract import Reliability
+from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability
 
 log = logging.getLogger(__name__)
 
-FEW_NEGATIVES = 50
 SINGULAR = 1e12  # condition number from which the inverse of a covariance is mostly rounding noise
 RIDGE = 1e-3  # of the mean variance, added to the variances of such a matrix
 
