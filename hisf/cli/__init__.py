@@ -15,6 +15,7 @@ from hisf.errors import HisfError, InputError, OutOfMemoryError
 COMMANDS = {
     "run": "Find sources as a parameter file says.",
     "simulate": "Make an HI cube with galaxies, noise and truth.",
+    "train": "Train the networks.",
     "inject": "Completeness on your own cube, from mock galaxies.",
     "score": "Score a catalogue against the truth.",
     "check": "Say what is wrong with a parameter file.",

@@ -37,4 +37,6 @@ def load_segmenter(weights: Weights) -> nn.Module:
     InputError
         The file does not hold it.
     """
-    return weights.into(make_segmenter(weights.about["architecture"]), "segmenter")
+    from hisf.nn.slim import fused
+
+    return fused(weights.into(make_segmenter(weights.about["architecture"]), "segmenter"))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from hisf.nn.appraiser import OFFSETS, UNITS, VALUES, Appraiser
+from hisf.nn.slim import fused
 from hisf.nn.weights import Weights
 
 # half of the interval that holds 68.3 % of a Laplace distribution, in its scale
@@ -49,7 +50,7 @@ class Judge:
     """
 
     def __init__(self, weights: Weights, device: torch.device, precision: torch.dtype) -> None:
-        network = weights.into(Appraiser(), "appraiser")
+        network = fused(weights.into(Appraiser(), "appraiser"))
         self._network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self._device, self._precision = device, precision
         self._calibration: Mapping[str, float] = weights.about.get("calibration", {})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CHANNELS = (16, 32, 48, 64, 64)  # after each halving
 STRIDES = ((2, 1, 1), (2, 2, 2), (2, 2, 2), (2, 2, 2), (2, 1, 1))
@@ -27,6 +28,11 @@ class Block(nn.Module):
         self.b = nn.Conv3d(channels, channels, kernel, padding=pad, bias=False)
         self.norm_b = nn.BatchNorm3d(channels)
 
+    def fuse(self) -> None:
+        """Take the normalisations, as they are after training, into the convolutions."""
+        self.a, self.norm_a = fuse_conv_bn_eval(self.a, self.norm_a), nn.Identity()  # type: ignore[assignment]
+        self.b, self.norm_b = fuse_conv_bn_eval(self.b, self.norm_b), nn.Identity()  # type: ignore[assignment]
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return features of the same shape."""
         y = torch.relu(self.norm_a(self.a(x)))
@@ -41,6 +47,10 @@ class Down(nn.Module):
         pad = kernel[0] // 2, kernel[1] // 2, kernel[2] // 2
         self.conv = nn.Conv3d(inputs, outputs, kernel, stride, padding=pad, bias=False)
         self.norm = nn.BatchNorm3d(outputs)
+
+    def fuse(self) -> None:
+        """Take the normalisation, as it is after training, into the convolution."""
+        self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()  # type: ignore[assignment]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return features on the coarser grid."""
@@ -60,6 +70,14 @@ class Up(nn.Module):
         """Return features of the finer grid."""
         x = nn.functional.interpolate(self.conv(x), scale_factor=self.stride, mode="nearest")
         return self.block(fine + x)
+
+
+def fused(network: nn.Module) -> nn.Module:
+    """Return a trained network of `Block` and `Down` parts without normalisations: the same function, and faster."""
+    for part in network.modules():
+        if isinstance(part, (Block, Down)):
+            part.fuse()
+    return network
 
 
 class SlimUNet(nn.Module):

@@ -28,7 +28,7 @@ def run_pipeline(
     plugins: Iterable[object] = (),
     report: Report | None = None,
 ) -> Catalogue:
-    """Run the pipeline on a file, with the defaults of SoFiA where nothing else is asked for.
+    """Run the pipeline on a file, with the defaults of SoFiA, its finder too, where nothing else is asked for.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def run_pipeline(
     manager = PluginManager()
     for n, plugin in enumerate(plugins):
         manager.register(plugin, f"test-{n}", "the test")
-    given = [f"input.data={path}", f"output.directory={out_dir}", *arguments]
+    given = ["scfind.enable=true", f"input.data={path}", f"output.directory={out_dir}", *arguments]
     return run(load_settings(given, manager.parameters()), manager, report)
 
 

@@ -234,7 +234,7 @@ def _shift(said: np.ndarray, real: np.ndarray) -> float:
 
 def _stretches(judged: list[Judged]) -> dict[str, float]:
     """Return by how much uncertainties are to be stretched so that 68.3 % of the galaxies lie within one."""
-    found: dict[str, list[np.ndarray]] = {name: [] for name, *_ in COLUMNS} | {"angle": []}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in (*(c[0] for c in COLUMNS), "angle")}
     for j in judged:
         k = np.flatnonzero(j.real)
         rows = j.truth_row[k]

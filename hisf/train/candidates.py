@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from hisf.kernels.link import Ellipsoid, label_objects, link_voxels
 from hisf.kernels.objects import group_voxels
 from hisf.nn.appraiser import VALUES
 from hisf.nn.canonical import Sampling, channel_noise
-from hisf.nn.cutouts import cut, place
+from hisf.nn.cutouts import Cutout, cut, place
 from hisf.nn.segment import Segmenter
 from hisf.train.crops import BINS, EDGE, SCALING
 from hisf.train.mocks import Mock
@@ -179,7 +180,7 @@ def turned(mock: Mock, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     return cutout, np.array([z, y, x]), np.array([dx, dy])
 
 
-def _truth(placed: list[_Placed], voxels: tuple, centre: tuple, cutout) -> tuple:
+def _truth(placed: list[_Placed], voxels: tuple, centre: tuple, cutout: Cutout) -> tuple[Any, Any, float]:
     """Return values, receding side and S/N of the mock that a detection is of; Nones where it is of none."""
     z, y, x = voxels
     best, most = None, 0

@@ -1,8 +1,7 @@
-"""The whole recipe: mocks and noise, segmenter, its detections, appraiser, calibration, weights."""
+"""The steps of a training: segmenter, its detections, appraiser."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,19 +14,13 @@ from torch import nn
 
 from hisf.nn.appraiser import Appraiser
 from hisf.nn.architectures import make_segmenter
-from hisf.nn.machine import choose_device, choose_precision
+from hisf.nn.weights import Weights
 from hisf.train.appraiser import DETECTIONS, Tensors, appraisal_loss, batch_of, joined
 from hisf.train.candidates import Candidates, make_candidates
-from hisf.train.crops import Crops
 from hisf.train.loop import Schedule, State, fit
-from hisf.train.mocks import Mock, make_mocks
-from hisf.train.noise import make_volume
-from hisf.train.segmenter import CROPS, segmentation_loss, tensors, voxel_precision
-
-log = logging.getLogger(__name__)
-
-VOLUME = (512, 256, 256)  # voxels (z, y, x) of noise for the segmenter
-HELD = (256, 192, 192)  # of noise for its validation
+from hisf.train.material import Material
+from hisf.train.mocks import Mock
+from hisf.train.segmenter import segmentation_loss, tensors, voxel_precision
 
 
 class Display(Protocol):
@@ -51,11 +44,12 @@ class Recipe:
     architecture : str
         Of the segmenter.
     mocks, volumes : int
-        Galaxies rendered, volumes of noise.
+        Galaxies rendered, volumes of simulated noise.
     steps, appraiser_steps : int
     fields : int
         In which the segmenter's detections are collected.
     patience : int
+        Validations without a better score after which training stops; 0: never.
     seed : int
     """
 
@@ -70,40 +64,33 @@ class Recipe:
 
 
 def train_segmenter(
-    recipe: Recipe, templates: Path | None, folder: Path, display: Display, device_name: str, precision_name: str
-) -> tuple[nn.Module, list[State], Sequence[Mock]]:
-    """Train the segmentation network on mocks in simulated noise."""
-    device = choose_device(device_name)
-    precision = choose_precision(precision_name, device)
-    with display.stage("mock galaxies", recipe.mocks) as advance:
-        mocks = make_mocks(templates, recipe.mocks, recipe.seed, advance=advance)
-    with display.stage("noise", recipe.volumes) as advance:
-        volumes = []
-        for number in range(recipe.volumes):
-            volumes.append(make_volume(templates, VOLUME, recipe.seed, number).data)
-            advance(1)
-    crops = Crops(volumes, mocks, recipe.seed)
-    held = Crops(
-        [make_volume(templates, HELD, recipe.seed + 1, k).data for k in range(2)],
-        make_mocks(templates, 600, recipe.seed + 1),
-        recipe.seed + 1,
-    )
-    batches = [tensors(held.batch(k, CROPS)) for k in range(8)]
+    recipe: Recipe,
+    material: Material,
+    folder: Path,
+    display: Display,
+    device: torch.device,
+    precision: torch.dtype,
+    start: Weights | None = None,
+) -> tuple[nn.Module, list[State]]:
+    """Train the segmentation network, from ``start`` or anew; the checkpoint lies in ``folder``."""
+    held = [tensors(batch) for batch in material.held]
     torch.manual_seed(recipe.seed)
-    network = make_segmenter(recipe.architecture).to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network = make_segmenter(recipe.architecture)
+    if start is not None:
+        network = start.into(network, "segmenter")
+    network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     schedule = Schedule(recipe.steps, patience=recipe.patience, seed=recipe.seed)
     with display.stage("segmenter", recipe.steps) as advance:
-        network, history = fit(
+        return fit(
             network,
             schedule,
-            lambda step: tensors(crops.batch(step, CROPS)),
-            segmentation_loss(precision, device),
-            lambda n: voxel_precision(n, batches, precision),
+            lambda step: tensors(material.batch(step)),
+            segmentation_loss(precision, device, recipe.architecture),
+            lambda n: voxel_precision(n, held, precision),
             folder / "segmenter.safetensors",
             lambda state: display.state("segmenter", state),
             advance,
         )
-    return network, history, mocks
 
 
 def collect(
@@ -135,16 +122,18 @@ def collect(
 
 
 def train_appraiser(
-    recipe: Recipe, found: list[Candidates], folder: Path, display: Display, device_name: str, precision_name: str
+    recipe: Recipe,
+    found: list[Candidates],
+    folder: Path,
+    display: Display,
+    device: torch.device,
+    precision: torch.dtype,
 ) -> tuple[nn.Module, list[State]]:
     """Train the appraising network; a tenth of the fields is held back for validation."""
-    device = choose_device(device_name)
-    precision = choose_precision(precision_name, device)
     held = max(1, len(found) // 10)
     learnt, checked = joined(found[held:]), joined(found[:held])
-    truths = [
-        batch_of(checked, k, None) for k in np.array_split(np.arange(len(checked.real)), 1 + len(checked.real) // 64)
-    ]
+    pieces = np.array_split(np.arange(len(checked.real)), 1 + len(checked.real) // 64)
+    truths = [batch_of(checked, piece, None) for piece in pieces]
     loss = appraisal_loss(precision, device)
 
     def batch(step: int) -> Tensors:
@@ -153,7 +142,7 @@ def train_appraiser(
 
     def validate(network: nn.Module) -> float:
         with torch.inference_mode():
-            return -float(np.mean([float(sum(loss(network, truth).values())) for truth in truths]))
+            return -float(np.mean([float(torch.stack(list(loss(network, t).values())).sum()) for t in truths]))
 
     torch.manual_seed(recipe.seed)
     network = Appraiser().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]

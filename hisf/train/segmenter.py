@@ -13,7 +13,6 @@ from hisf.nn.losses import dice_bce
 from hisf.train.crops import Batch
 from hisf.train.loop import Losses
 
-CROPS = 6  # in a batch
 ENTROPY_WEIGHT = 5.0  # against Dice: few voxels are galaxies, so their mean cross-entropy is small
 Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -24,8 +23,11 @@ def tensors(batch: Batch) -> Tensors:
     return data, torch.from_numpy(batch.target), torch.from_numpy(batch.valid)
 
 
-def segmentation_loss(precision: torch.dtype, device: torch.device) -> Callable[[nn.Module, Tensors], Losses]:
-    """Return the loss of a batch as a function of network and batch."""
+def segmentation_loss(
+    precision: torch.dtype, device: torch.device, architecture: str = "slim"
+) -> Callable[[nn.Module, Tensors], Losses]:
+    """Return the loss of a batch as a function of network and batch; equal weights for the networks of the paper."""
+    entropy_weight = ENTROPY_WEIGHT if architecture == "slim" else 1.0
 
     def loss(network: nn.Module, batch: Tensors) -> Losses:
         data, target, valid = (t.to(device) for t in batch)
@@ -33,7 +35,7 @@ def segmentation_loss(precision: torch.dtype, device: torch.device) -> Callable[
             logits = network(data)
         logits = logits.float()
         return {
-            "cross-entropy": dice_bce(logits, target, valid, ENTROPY_WEIGHT, 0.0),
+            "cross-entropy": dice_bce(logits, target, valid, entropy_weight, 0.0),
             "dice": dice_bce(logits, target, valid, 0.0, 1.0),
         }
 

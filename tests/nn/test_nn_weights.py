@@ -17,6 +17,12 @@ from hisf.nn.weights import FORMAT, read_weights, write_weights
 def written(tmp_path):
     torch.manual_seed(1)
     network = SlimUNet()
+    for module in network.modules():  # statistics such as training leaves
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.3, 2.0)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.2)
     path = tmp_path / "w.safetensors"
     write_weights(path, {"segmenter": network}, {"architecture": "slim", "recipe": {"seed": 1}})
     return path, network
@@ -30,9 +36,9 @@ def test_round_trip_in_half_precision(written):
     assert not weights.has("appraiser")
     again = load_segmenter(weights)
     assert not again.training
-    for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
-        assert again.state_dict()[name].dtype == tensor.dtype
+    x = torch.randn(1, 1, 64, 16, 16)
+    with torch.inference_mode():
+        torch.testing.assert_close(again(x), network.eval()(x), rtol=5e-3, atol=5e-3)
 
 
 def _pickled(path):

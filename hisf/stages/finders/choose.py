@@ -17,9 +17,9 @@ def chosen_finders(settings: Settings) -> list[str]:
     """Return the names of the finders that the settings ask for; their masks are united.
 
     ``pipeline.finder`` decides where it is set (several names joined by ``+``). Otherwise settings that name a classic
-    finder (any parameter of ``scfind``, or ``threshold.enable`` = true) mean what they mean to SoFiA, where S+C is on unless it is
-    switched off. Settings that name none get the network, unless they switch S+C off and bring a mask. An input mask is
-    always united with what is found.
+    finder (any parameter of ``scfind``, or ``threshold.enable`` = true) mean what they mean to SoFiA, where S+C is on
+    unless it is switched off. Settings that name none get the network, unless they switch S+C off and bring a mask. An
+    input mask is always united with what is found.
 
     Raises
     ------

@@ -6,7 +6,8 @@ import pytest
 from hisf.data.box import Box
 from hisf.data.voxels import ArrayVoxels
 from hisf.errors import InputError
-from hisf.nn.containers import (
+from hisf.nn.target import Galaxy, cylinder, target_mask, wedge
+from hisf.train.containers import (
     GalaxyBatches,
     Scene,
     make_containers,
@@ -15,7 +16,6 @@ from hisf.nn.containers import (
     split_by_x,
     turn,
 )
-from hisf.nn.target import Galaxy, cylinder, target_mask, wedge
 
 SHAPE = (60, 40, 90)
 CROP = (12, 8, 8)
