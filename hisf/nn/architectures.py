@@ -7,7 +7,8 @@ from torch import nn
 from hisf.errors import InputError
 from hisf.nn.weights import Weights
 
-NAMES = ("slim", "resnet18", "resnet34")
+# what each is shown of a channel, see `hisf.nn.normalise`
+NORMALISATIONS = {"slim": "noise", "resnet18": "percentiles", "resnet34": "percentiles"}
 
 
 def make_segmenter(architecture: str) -> nn.Module:
@@ -22,11 +23,11 @@ def make_segmenter(architecture: str) -> nn.Module:
         from hisf.nn.slim import SlimUNet
 
         return SlimUNet()
-    if architecture in NAMES:
+    if architecture in NORMALISATIONS:
         from hisf.nn.resnet_unet import ResNetUNet
 
         return ResNetUNet(int(architecture.removeprefix("resnet")))
-    raise InputError(f"cnn.architecture = {architecture} is none of {', '.join(NAMES)}.")
+    raise InputError(f"cnn.architecture = {architecture} is none of {', '.join(NORMALISATIONS)}.")
 
 
 def load_segmenter(weights: Weights) -> nn.Module:

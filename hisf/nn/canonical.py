@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 BEAM_PIXELS = 2.5  # per FWHM; SDC2
 CHANNEL_KMS = 8.14  # 30 kHz at 1105 MHz; SDC2
 LEAST_FACTOR = 1
-SLAB_BYTES = 1 << 26
-LIMIT = 12.0  # noise; brighter voxels look the same
 
 
 @dataclass(frozen=True)
@@ -116,35 +114,22 @@ def average(data: np.ndarray, factors: Shape) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def channel_noise(voxels: Voxels, sampling: Sampling, advance=lambda n: None) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """Measure the noise of every averaged channel on the whole cube: the MAD of its negative half.
-
-    Returns
-    -------
-    ndarray, shape (z,) of the averaged cube
-        NaN where a channel is blank or constant.
-    """
-    from hisf.kernels.noise import noise_of_planes
-
-    nz, ny, nx = sampling.coarse_shape
-    depth = max(1, SLAB_BYTES // (sampling.shape[1] * sampling.shape[2] * 4 * sampling.factors[0]))
-    noise = np.empty(nz)
-    for z0 in range(0, nz, depth):
-        box = sampling.fine(Box(z0, min(nz, z0 + depth), 0, ny, 0, nx))
-        noise[z0 : z0 + depth] = noise_of_planes(
-            np.ascontiguousarray(sampling.average(voxels.read(box))), "mad", "negative"
-        )
-        advance(box.size)
-    return np.where(noise > 0, noise, np.nan)
-
-
-def normalise(coarse: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return averaged voxels in units of the noise of their channel, limited to ±`LIMIT`; blank voxels are 0.
+class AveragedVoxels:
+    """A cube seen at the sampling of the networks; nothing is stored.
 
     Parameters
     ----------
-    coarse : ndarray of float32, shape (z, y, x)
-    noise : ndarray, shape (z,)
+    voxels : Voxels
+    sampling : Sampling
+        Of them.
     """
-    scaled = coarse / noise[:, None, None].astype(np.float32)
-    return np.nan_to_num(np.clip(scaled, -LIMIT, LIMIT, out=scaled), copy=False, nan=0.0)
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, voxels: Voxels, sampling: Sampling) -> None:
+        self._voxels, self._sampling = voxels, sampling
+        self.shape = sampling.coarse_shape
+
+    def read(self, box: Box) -> np.ndarray:
+        """Return the averaged voxels of ``box``, float32, NaN where blank; not to be modified."""
+        return self._sampling.average(self._voxels.read(self._sampling.fine(box)))

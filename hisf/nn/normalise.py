@@ -1,13 +1,14 @@
-"""The normalisation of FORSKA-Sweden: every channel clipped and standardised (spec forska §2; P §2.2.3).
+"""What the segmenter is shown of a channel: hisf's units of the noise, or the standardisation of FORSKA-Sweden.
 
 The numbers are those of whole channels of the cube at hand, measured once, so that a box is normalised alike however
-the cube is cut. (Not to be confused with `hisf.nn.canonical`, which divides by the noise and keeps bright sources.)
+the cube is cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -15,12 +16,85 @@ from hisf.data.box import Box, slabs
 from hisf.data.voxels import Voxels
 
 PERCENTILES = (0.1, 99.9)
+LIMIT = 12.0  # noise; brighter voxels look the same
 SLAB_VOXELS = 1 << 24  # that are read at a time, or one channel
+Advance = Callable[[int], None]
+
+
+class Normalisation(Protocol):
+    """Makes any box of a cube what the segmenter is to see."""
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """Channels, shape (z,), bool, that become 0: blank or constant."""
+        ...
+
+    def apply(self, data: np.ndarray, box: Box) -> np.ndarray:
+        """Return a box (z, y, x), normalised: float32, 0 where blank; a new array."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseUnits:
+    """Divide every channel by its noise and limit it to ±`LIMIT`.
+
+    Attributes
+    ----------
+    noise : ndarray of float64, shape (z,)
+        NaN where a channel is blank or constant.
+    """
+
+    noise: np.ndarray
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """Channels, shape (z,), bool, that have no noise and become 0."""
+        return np.isnan(self.noise)
+
+    def apply(self, data: np.ndarray, box: Box) -> np.ndarray:
+        """Return a box, normalised: float32, shape ``box.shape`` (z, y, x), 0 where blank; a new array."""
+        scaled = data / self.noise[box.z0 : box.z1, None, None].astype(np.float32)
+        return np.nan_to_num(np.clip(scaled, -LIMIT, LIMIT, out=scaled), copy=False, nan=0.0)
+
+
+def measure_normalisation(kind: str, voxels: Voxels, advance: Advance = lambda n: None) -> Normalisation:
+    """Measure a normalisation on a whole cube: ``noise``, or ``percentiles`` for that of FORSKA."""
+    if kind == "percentiles":
+        return measure(voxels, advance=advance)
+    return NoiseUnits(channel_noise(voxels, advance))
+
+
+def channel_noise(voxels: Voxels, advance: Advance = lambda n: None) -> np.ndarray:
+    """Measure the noise of every channel: the MAD of its negative half about 0.
+
+    Parameters
+    ----------
+    voxels : Voxels
+        Read by slabs of whole channels, from the last one down.
+    advance : callable
+        ``advance(n)`` after every n voxels.
+
+    Returns
+    -------
+    ndarray of float64, shape (z,)
+        NaN where a channel is blank or constant. The same, to the bit, however deep the slabs are.
+    """
+    from hisf.kernels.noise import noise_of_planes
+
+    nz, ny, nx = voxels.shape
+    noise = np.empty(nz)
+    for box in slabs(voxels.shape, max(1, SLAB_VOXELS // max(1, ny * nx))):
+        planes = np.ascontiguousarray(voxels.read(box))
+        noise[box.z0 : box.z1] = noise_of_planes(planes, "mad", "negative")
+        advance(box.size)
+    return np.where(noise > 0, noise, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelNormalisation:
-    """What is subtracted and divided, channel by channel of a cube.
+    """The normalisation of FORSKA-Sweden: every channel clipped and standardised (spec forska §2; P §2.2.3).
+
+    What is subtracted and divided, channel by channel of a cube.
 
     Attributes
     ----------

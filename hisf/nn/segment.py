@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from hisf.data.box import Box, Shape
-from hisf.nn.canonical import Sampling, normalise
+from hisf.nn.canonical import Sampling
 from hisf.nn.memory import reuse_memory
+from hisf.nn.normalise import Normalisation
 
 PATCH = (192, 160, 160)  # averaged voxels that a patch answers for; multiples of the stride of the network
 MARGIN = (32, 16, 16)  # averaged voxels that it sees beyond, likewise
@@ -50,7 +51,7 @@ class Segmenter:
         """Voxels (z, y, x) of the cube that a patch sees beyond its own."""
         return tuple(m * f for m, f in zip(MARGIN, self.sampling.factors, strict=True))  # type: ignore[return-value]
 
-    def scores(self, core: Box, box: Box, data: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    def scores(self, core: Box, box: Box, data: np.ndarray, normalisation: Normalisation) -> np.ndarray:
         """Return the scores of a tile.
 
         Parameters
@@ -61,7 +62,8 @@ class Segmenter:
             The core and the halo, cut by the edge of the cube.
         data : ndarray, shape ``box.shape`` (z, y, x)
             NaN where blank.
-        noise : ndarray, shape (z,) of the averaged cube
+        normalisation : Normalisation
+            Of the averaged cube.
 
         Returns
         -------
@@ -76,7 +78,7 @@ class Segmenter:
                     patch = Box(z0, z0 + PATCH[0], y0, y0 + PATCH[1], x0, x0 + PATCH[2])
                     patch = patch.grow((0, 0, 0), self.sampling.coarse_shape)
                     mine = self.sampling.fine(patch)
-                    found = self._patch(patch, box, data, noise)
+                    found = self._patch(patch, box, data, normalisation)
                     if found is not None:
                         part = self.sampling.spread(found, mine.shape)
                         scores[mine.inside(core).slices] = part
@@ -84,11 +86,11 @@ class Segmenter:
         scores[np.isnan(own)] = 0.0
         return scores
 
-    def _patch(self, patch: Box, box: Box, data: np.ndarray, noise: np.ndarray) -> np.ndarray | None:
+    def _patch(self, patch: Box, box: Box, data: np.ndarray, normalisation: Normalisation) -> np.ndarray | None:
         """Return the scores of a patch of averaged voxels; None where all it sees is blank."""
         seen = patch.grow(MARGIN, self.sampling.coarse_shape)
         coarse = self.sampling.average(data[self.sampling.fine(seen).inside(box).slices])
-        values = normalise(coarse, noise[seen.z0 : seen.z1])
+        values = normalisation.apply(coarse, seen)
         if not values.any():
             return None
         pad = [(0, -n % s) for n, s in zip(values.shape, STRIDE, strict=True)]

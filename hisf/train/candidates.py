@@ -20,8 +20,9 @@ from hisf.data.voxels import ArrayVoxels
 from hisf.kernels.link import Ellipsoid, label_objects, link_voxels
 from hisf.kernels.objects import group_voxels
 from hisf.nn.appraiser import VALUES
-from hisf.nn.canonical import Sampling, channel_noise
+from hisf.nn.canonical import Sampling
 from hisf.nn.cutouts import Cutout, cut, place
+from hisf.nn.normalise import NoiseUnits, channel_noise
 from hisf.nn.segment import Segmenter
 from hisf.train.crops import BINS, EDGE, SCALING
 from hisf.train.mocks import Mock
@@ -103,10 +104,10 @@ def field_candidates(
     placed = _place(data, near, count, rng)
     sampling = Sampling(data.shape, (1, 1, 1), volume.beam)
     voxels = ArrayVoxels(data)
-    noise = channel_noise(voxels, sampling)
+    noise = channel_noise(voxels)
     whole = Box.whole(data.shape)
     segmenter = Segmenter(network, sampling, torch.device("cpu"), precision)
-    index = np.flatnonzero(segmenter.scores(whole, whole, data, noise) > THRESHOLD)
+    index = np.flatnonzero(segmenter.scores(whole, whole, data, NoiseUnits(noise)) > THRESHOLD)
     label, objects = label_objects(link_voxels(index, data.shape, LINK))
     order, start = group_voxels(label, objects)
     found = []

@@ -20,7 +20,9 @@ from hisf.errors import InputError
 from hisf.execution.machine import usable_memory
 from hisf.execution.progress import Progress
 from hisf.execution.workspace import Workspace
-from hisf.nn.canonical import SLAB_BYTES, Sampling, channel_noise, normalise, sampling_of
+from hisf.nn.architectures import NORMALISATIONS
+from hisf.nn.canonical import AveragedVoxels, Sampling, sampling_of
+from hisf.nn.normalise import NoiseUnits, Normalisation, channel_noise, measure_normalisation
 from hisf.nn.target import DRAWINGS, Galaxy, extent, galaxies_of_sdc2
 from hisf.plugins import PluginManager
 from hisf.settings import Settings
@@ -111,7 +113,7 @@ def catalogued(recipe: Recipe, settings: Settings, truth: Path, shape: str, leas
     cube, voxels = _searched(settings)
     if cube.wcs is None or not cube.scales.beam_known:
         raise InputError(f"{cube.name}: world coordinates and a beam are needed to place the galaxies of {truth}.")
-    sampling, noise = _measured(cube, voxels)
+    sampling, averaged, noise = _measured(cube, voxels)
     table = read_sdc2(truth)
     axis = read_axis(cube.header, cube.name)
     sky = cube.wcs.arcsec_per_pixel((cube.shape[2] - 1) / 2, (cube.shape[1] - 1) / 2)
@@ -130,7 +132,7 @@ def catalogued(recipe: Recipe, settings: Settings, truth: Path, shape: str, leas
     scene = Scene(visible, sampling.coarse_shape, DRAWINGS[shape], faint)
     paper = recipe.architecture != "slim"
     crop, size = ((32, 32, 32), PAPER_CROPS) if paper else (CROP, CROPS)
-    seen = _Normalised(voxels, sampling, noise)
+    seen = _Normalised(averaged, measure_normalisation(NORMALISATIONS[recipe.architecture], averaged))
     try:
         first, last = split_by_x(sampling.coarse_shape[2], gap=crop[2])
     except ValueError:
@@ -157,12 +159,12 @@ def injected(
 
     mocks = _mocks(recipe, templates, display)
     cube, voxels = _searched(settings)
-    sampling, noise = _measured(cube, voxels)
+    sampling, averaged, noise = _measured(cube, voxels)
     whole = Box.whole(sampling.coarse_shape)
-    data = _Normalised(voxels, sampling, noise).read(whole)
+    data = _Normalised(averaged, NoiseUnits(noise)).read(whole)
     same = Sampling(sampling.coarse_shape, (1, 1, 1), sampling.beam)
     network = load_segmenter(read_weights(weights))
-    scores = Segmenter(network, same, torch.device("cpu")).scores(whole, whole, data, np.ones(len(data)))
+    scores = Segmenter(network, same, torch.device("cpu")).scores(whole, whole, data, NoiseUnits(np.ones(len(data))))
     truths = np.where((scores > SEEN) | np.isnan(data), np.int8(-1), np.int8(0))
     volume = np.nan_to_num(data).astype(np.float16)
     held = Crops([volume], mocks[: len(mocks) // 8], recipe.seed + 1, [truths])
@@ -176,18 +178,18 @@ def injected(
 
 
 class _Normalised:
-    """A cube as the networks see it: averaged, in units of the noise of a channel; NaN where blank."""
+    """A cube as the segmenter sees it, NaN where blank."""
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, voxels: Voxels, sampling: Sampling, noise: np.ndarray) -> None:
-        self._voxels, self._sampling, self._noise = voxels, sampling, noise
-        self.shape = sampling.coarse_shape
+    def __init__(self, voxels: Voxels, normalisation: Normalisation) -> None:
+        self._voxels, self._normalisation = voxels, normalisation
+        self.shape = voxels.shape
 
     def read(self, box: Box) -> np.ndarray:
-        """Return averaged voxels."""
-        coarse = self._sampling.average(self._voxels.read(self._sampling.fine(box)))
-        return np.where(np.isnan(coarse), np.float32(np.nan), normalise(coarse, self._noise[box.z0 : box.z1]))
+        """Return normalised voxels."""
+        coarse = self._voxels.read(box)
+        return np.where(np.isnan(coarse), np.float32(np.nan), self._normalisation.apply(coarse, box))
 
 
 def _mocks(recipe: Recipe, templates: Path | None, display: Display) -> list[Mock]:
@@ -200,17 +202,19 @@ def _searched(settings: Settings) -> tuple[Cube, Voxels]:
     manager = PluginManager()
     cube = open_inputs(manager, settings)
     steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
-    workspace = Workspace(usable_memory(), SLAB_BYTES)
+    workspace = Workspace(usable_memory())
     voxels = precondition(cube, steps, workspace, Progress(manager))
     return cube, voxels if isinstance(voxels, ArrayVoxels) else workspace.hold(voxels)
 
 
-def _measured(cube: Cube, voxels: Voxels) -> tuple[Sampling, np.ndarray]:
+def _measured(cube: Cube, voxels: Voxels) -> tuple[Sampling, AveragedVoxels, np.ndarray]:
+    """Return the sampling, the cube in it, and the noise of its channels."""
     sampling = sampling_of(cube)
-    noise = channel_noise(voxels, sampling)
+    averaged = AveragedVoxels(voxels, sampling)
+    noise = channel_noise(averaged)
     if np.isnan(noise).all():
         raise InputError(f"The noise of {cube.name} cannot be measured; is it blank or constant?")
-    return sampling, noise
+    return sampling, averaged, noise
 
 
 def _averaged(galaxy: Galaxy, sampling: Sampling) -> Galaxy:

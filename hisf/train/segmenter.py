@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hisf.nn.canonical import LIMIT
 from hisf.nn.losses import dice_bce
+from hisf.nn.normalise import LIMIT
 from hisf.train.crops import Batch
 from hisf.train.loop import Losses
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from hisf.data.box import Box
 from hisf.data.voxels import ArrayVoxels
-from hisf.nn.canonical import LIMIT, Sampling, average, channel_noise, normalise, sampling_of
+from hisf.nn.canonical import AveragedVoxels, Sampling, average, sampling_of
+from hisf.nn.normalise import LIMIT, NoiseUnits, channel_noise
 from hisf.testing import as_cube, make_header
 
 
@@ -77,23 +78,23 @@ def test_noise_is_that_of_averaged_channels_however_many_fit_a_slab(monkeypatch)
     data = (rng.standard_normal((12, 90, 90)) * level[:, None, None]).astype(np.float32)
     data[:, :30] = np.nan
     sampling = Sampling(data.shape, (2, 3, 3), 2.5)
-    noise = channel_noise(ArrayVoxels(data), sampling)
+    noise = channel_noise(AveragedVoxels(ArrayVoxels(data), sampling))
     # the mean of 2 × 9 independent voxels; 600 of them, half negative: 6 per cent
     expected = np.sqrt((level[::2] ** 2 + level[1::2] ** 2) / 2) / np.sqrt(18)
     np.testing.assert_allclose(noise, expected, rtol=0.2)
-    monkeypatch.setattr("hisf.nn.canonical.SLAB_BYTES", 1)
-    np.testing.assert_array_equal(channel_noise(ArrayVoxels(data), sampling), noise)
+    monkeypatch.setattr("hisf.nn.normalise.SLAB_VOXELS", 1)
+    np.testing.assert_array_equal(channel_noise(AveragedVoxels(ArrayVoxels(data), sampling)), noise)
 
 
 def test_blank_and_constant_channels_have_no_noise_and_become_zero():
     data = np.random.default_rng(2).standard_normal((3, 20, 20)).astype(np.float32)
     data[0], data[1] = np.nan, 4.0
-    noise = channel_noise(ArrayVoxels(data), Sampling(data.shape, (1, 1, 1), 2.5))
+    noise = channel_noise(ArrayVoxels(data))
     assert np.isnan(noise[:2]).all()
     assert noise[2] == pytest.approx(1.0, abs=0.15)
-    scaled = normalise(data, noise)
+    scaled = NoiseUnits(noise).apply(data, Box.whole(data.shape))
     assert not scaled[:2].any()
     data[2, 0, 0], data[2, 0, 1] = 1e6, -np.inf
-    scaled = normalise(data, noise)
+    scaled = NoiseUnits(noise).apply(data, Box.whole(data.shape))
     assert scaled[2, 0, 0] == LIMIT
     assert scaled[2, 0, 1] == -LIMIT

@@ -59,7 +59,7 @@ def small(monkeypatch):
 
 
 def test_a_network_learns_in_less_than_a_minute_to_beat_chance_tenfold(mocks, volume, tmp_path):
-    """Average precision over voxels; that of a guess is the share of galaxy voxels. Measured: 30 to 45 times as much."""
+    """Average precision over voxels; that of a guess is the share of galaxy voxels."""
     bright = [m for m in mocks if m.snr > 3]
     assert len(bright) > 8
     crops, held = Crops([volume.data], bright, 1), Crops([volume.data], bright, 2)

@@ -69,9 +69,10 @@ class NetworkAppraisal(Appraisal):
         self, sources: SourceList, searched: Voxels, measured: Voxels, workspace: Workspace, advance: Advance
     ) -> SourceList:
         """Return the sources that are likely enough to be galaxies, characterised."""
-        from hisf.nn.canonical import channel_noise
+        from hisf.nn.canonical import AveragedVoxels
+        from hisf.nn.normalise import channel_noise
 
-        noise = channel_noise(measured, self._sampling)
+        noise = channel_noise(AveragedVoxels(measured, self._sampling))
         kept = []
         for first in range(0, len(sources), TOGETHER):
             some = sources[first : first + TOGETHER]

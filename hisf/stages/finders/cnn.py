@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from hisf.errors import InputError
 from hisf.execution.workspace import Workspace
 from hisf.settings import Settings
 from hisf.stages.finders.contract import Advance, Finder
+
+if TYPE_CHECKING:
+    from hisf.nn.normalise import Normalisation
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +35,7 @@ class Network(Finder):
     """
 
     name = "cnn"
-    noise: np.ndarray
+    normalisation: Normalisation
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
         from hisf.nn.architectures import load_segmenter
@@ -79,15 +83,19 @@ class Network(Finder):
         InputError
             No channel has noise.
         """
-        from hisf.nn.canonical import channel_noise
+        from hisf.nn.architectures import NORMALISATIONS
+        from hisf.nn.canonical import AveragedVoxels
+        from hisf.nn.normalise import measure_normalisation
 
-        self.noise = channel_noise(voxels, self.sampling, advance)
-        if np.isnan(self.noise).all():
+        kind, factor = NORMALISATIONS[self.settings["cnn.architecture"]], int(np.prod(self.sampling.factors))
+        averaged = AveragedVoxels(voxels, self.sampling)
+        self.normalisation = measure_normalisation(kind, averaged, lambda n: advance(n * factor))
+        if self.normalisation.flagged.all():
             raise InputError(f"The network cannot measure the noise of {self.cube.name}; is it blank or constant?")
 
     def scores(self, tile: Tile) -> np.ndarray:
         """Return the scores, 0 to 1, of the core of a tile: float32, shape ``tile.core.shape`` (z, y, x)."""
-        return self._segmenter.scores(tile.core, tile.box, tile.data, self.noise)
+        return self._segmenter.scores(tile.core, tile.box, tile.data, self.normalisation)
 
     def find(self, tile: Tile) -> np.ndarray:
         """Return the voxels of the core above the threshold."""
