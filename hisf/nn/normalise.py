@@ -53,7 +53,7 @@ class NoiseUnits:
 
     def apply(self, data: np.ndarray, box: Box) -> np.ndarray:
         """Return a box, normalised: float32, shape ``box.shape`` (z, y, x), 0 where blank; a new array."""
-        scaled = data / self.noise[box.z0 : box.z1, None, None].astype(np.float32)
+        scaled = np.asarray(data, np.float32) / self.noise[box.z0 : box.z1, None, None].astype(np.float32)
         return np.nan_to_num(np.clip(scaled, -LIMIT, LIMIT, out=scaled), copy=False, nan=0.0)
 
 

@@ -8,6 +8,8 @@ then has the same scores to the last bit.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import nn
@@ -28,7 +30,7 @@ class Segmenter:
     Parameters
     ----------
     network : Module
-        (n, 1, z, y, x) to logits of the same shape.
+        (n, 1, z, y, x) to logits of the same shape. Not modified.
     sampling : Sampling
     device : device
     precision : dtype
@@ -39,7 +41,7 @@ class Segmenter:
     ) -> None:
         self.sampling = sampling
         self._device, self._precision = device, precision
-        self._network = network.eval().to(device, precision, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self._network = copy.deepcopy(network).eval().to(device, precision, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     @property
     def grid(self) -> Shape:

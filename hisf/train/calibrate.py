@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from hisf.train.recipe import Display, Recipe
 
 SHAPE = (1000, 480, 480)  # (z, y, x) of a cube
-STARTS_HZ = (1090e6, 1060e6, 1115e6, 1090e6, 1000e6, 1090e6)  # first channels; one cube each
+STARTS_HZ = (1090e6, 1060e6, 1115e6, 1000e6)  # first channels; one cube each
 DENSITY = 2.0  # that of SDC2 twice, as in the cubes that hisf is judged by
-WITH_CLASSIC = 2  # cubes that the classic finder searches as well
+WITH_CLASSIC = 1  # cubes that the classic finder searches as well
 SMALLEST = 40  # sources from which something is calibrated
 LINES = """pipeline.finder = {finder}
 linker.radiusXY = 2

@@ -40,7 +40,8 @@ def model_card(
         f"| data | {about['data']} |",
         f"| sampling it expects | {sampling['pixels per beam']:g} pixels per beam, "
         f"{sampling['km/s per channel']:g} km/s per channel; finer cubes are averaged to it |",
-        f"| seed | {recipe['seed']} |",
+        f"| range it was trained in | {_range(sampling, 'pixels per beam')}, {_range(sampling, 'km/s per channel')} |",
+        f"| seeds | {', '.join(f'{key} {value}' for key, value in about['seeds'].items())} |",
         f"| recipe | {', '.join(f'{key} {value}' for key, value in recipe.items() if key != 'seed')} |",
         f"| versions | {', '.join(f'{key} {value}' for key, value in about['versions'].items())} |",
         "",
@@ -52,10 +53,11 @@ def model_card(
     lines += [
         "## Limits",
         "",
-        "* Trained on simulated noise. Artefacts of real cubes, such as sidelobes, striping or solar interference, are",
-        "  known to it only as residuals of continuum sources.",
-        "* The confidence holds for cubes with about as many galaxies per voxel as those it was calibrated on.",
-        "* Sizes, inclinations and fluxes of faint galaxies lean on what galaxies of that population are like.",
+        *(f"* {sentence}" for sentence in (*about["limits"], *_common_limits(about))),
+        "",
+        "## Licence",
+        "",
+        f"{about['licence']}.",
         "",
     ]
     return "\n".join(lines)
@@ -71,27 +73,47 @@ def draw_curves(curves: Mapping[str, Sequence[State]], path: Path) -> None:
     for k, (network, history) in enumerate(curves.items(), 1):
         axes = figure.add_subplot(1, len(curves), k)
         steps = [state.step for state in history]
-        for name in history[0].losses if history else ():
-            axes.plot(steps, [state.losses[name] for state in history], label=name)
+        for name in history[-1].losses if history else ():
+            axes.plot(steps, [state.losses.get(name, float("nan")) for state in history], label=name)
         axes.set(title=network, xlabel="step", ylabel="loss")
-        axes.legend(loc="upper right", fontsize="small")
+        if history:
+            axes.legend(loc="upper right", fontsize="small")
         right = axes.twinx()
         right.plot(steps, [state.score for state in history], color="black", linestyle="--")
         right.set_ylabel("score (dashed)")
     figure.savefig(path, format="png", dpi=120)
 
 
+def _range(sampling: Mapping[str, Any], name: str) -> str:
+    low, high = sampling[f"{name}, range"]
+    return f"{low:g} to {high:g} {name}"
+
+
+def _common_limits(about: Mapping[str, Any]) -> list[str]:
+    """Return what is to be known of the appraiser."""
+    if "appraiser" not in about["networks"]:
+        return ["There is no appraiser in it: no confidence, and no properties of galaxies (appraise.method = forska)."]
+    limits = ["Sizes, inclinations and fluxes of faint galaxies lean on what galaxies of that population are like."]
+    if "scores" in about:
+        limits.append("The confidence holds for cubes with about as many galaxies per voxel as it was calibrated on.")
+    elif about.get("calibration"):
+        limits.append("Appraiser and calibration are those of the weights it began with, made for that segmenter.")
+    else:
+        limits.append("The confidence is not calibrated.")
+    return limits
+
+
 def _curve(network: str, history: Sequence[State]) -> list[str]:
     if not history:
         return []
-    names = list(history[0].losses)
+    names = list(history[-1].losses)
     what = "average precision over voxels" if network == "segmenter" else "minus the loss on fields held back"
     rows = [f"## {network}", "", f"Score: {what}, of the averaged weights; the best are kept.", ""]
     rows += [f"| step | {' | '.join(names)} | score |", f"| --- |{' --- |' * (len(names) + 1)}"]
     shown = history[:: max(1, len(history) // 12)]
     shown = [*shown, history[-1]] if shown[-1] is not history[-1] else shown
     for state in shown:
-        values = " | ".join(f"{state.losses[name]:.4f}" for name in names)
+        values = " | ".join(f"{state.losses[name]:.4f}" if name in state.losses else "–" for name in names)
         rows.append(f"| {state.step} | {values} | {state.score:.4f} |")
     return [*rows, ""]
 

@@ -98,6 +98,8 @@ class Crops:
             self._insert(rng, data, target, valid)
 
     def _insert(self, rng: np.random.Generator, data: np.ndarray, target: np.ndarray, valid: np.ndarray) -> None:
+        if not self._members:
+            return
         mock = self.mocks[int(rng.choice(self._members[int(rng.integers(len(self._members)))]))]
         scale = float(np.exp(rng.uniform(*np.log(SCALING))))
         cutout = turns(rng)(mock.cutout.astype(np.float32)) * np.float32(scale)

@@ -70,7 +70,7 @@ class State:
     ----------
     step, steps : int
     losses : dict of str to float
-        Means since the last validation.
+        Means since the last validation; none at step 0.
     score : float
         Of the averaged weights; larger is better.
     best : float
@@ -93,6 +93,7 @@ def fit(
     checkpoint: Path,
     tell: Callable[[State], None] = lambda state: None,
     advance: Callable[[int], None] = lambda steps: None,
+    baseline: bool = False,
 ) -> tuple[nn.Module, list[State]]:
     """Train a network, or go on with a training that was stopped.
 
@@ -112,6 +113,8 @@ def fit(
     tell : callable
     advance : callable
         ``advance(1)`` after every step.
+    baseline : bool
+        Whether the network is validated before the first step too, and kept where training makes it no better.
 
     Returns
     -------
@@ -133,6 +136,10 @@ def fit(
         step, history = _load(checkpoint, schedule, network, optimiser, average, best)
         log.info("training goes on at step %d of %d", step, schedule.steps)
         advance(step)
+    elif baseline:
+        score = validate(network.eval())
+        history.append(State(0, schedule.steps, {}, score, score))
+        tell(history[-1])
     sums: dict[str, float] = {}
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(batch, step)
@@ -218,7 +225,7 @@ def _load(
             said = json.loads((file.metadata() or {})["state"])
             tensors = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118 - not a mapping
         if said["schedule"] != asdict(schedule):
-            raise InputError(f"{path} is the checkpoint of another training; remove it to begin anew.")
+            raise InputError(f"{path} is the checkpoint of another training; begin with --anew, or in another --work.")
         for name in average:
             average[name].copy_(tensors[f"average.{name}"])
             best[name].copy_(tensors[f"best.{name}"])
@@ -231,4 +238,6 @@ def _load(
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         return said["step"], [State(**s) for s in said["history"]]
     except (SafetensorError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path} is not a checkpoint of this training ({error}); remove it to begin anew.") from None
+        raise InputError(
+            f"{path} is not a checkpoint of this training ({error}); begin with --anew, or in another --work."
+        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,10 @@ from hisf.train.loop import Schedule, State, fit
 from hisf.train.material import Material
 from hisf.train.mocks import Mock
 from hisf.train.segmenter import segmentation_loss, tensors, voxel_precision
+from hisf.train.work import APPRAISER, SEGMENTER
+from hisf.train.work import DETECTIONS as DETECTED
+
+TUNING_RATE = 5e-4  # of the segmenter where it begins with weights: a quarter of what it begins with anew
 
 
 class Display(Protocol):
@@ -80,6 +84,8 @@ def train_segmenter(
         network = start.into(network, "segmenter")
     network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     schedule = Schedule(recipe.steps, patience=recipe.patience, seed=recipe.seed)
+    if start is not None:
+        schedule = replace(schedule, rate=TUNING_RATE)
     with display.stage("segmenter", recipe.steps) as advance:
         return fit(
             network,
@@ -87,9 +93,10 @@ def train_segmenter(
             lambda step: tensors(material.batch(step)),
             segmentation_loss(precision, device, recipe.architecture),
             lambda n: voxel_precision(n, held, precision),
-            folder / "segmenter.safetensors",
+            folder / SEGMENTER,
             lambda state: display.state("segmenter", state),
             advance,
+            baseline=start is not None,
         )
 
 
@@ -103,7 +110,7 @@ def collect(
     precision: torch.dtype,
 ) -> list[Candidates]:
     """Return the segmenter's detections, field by field; fields that are in ``folder`` already are read."""
-    place = folder / "detections"
+    place = folder / DETECTED
     place.mkdir(exist_ok=True)
     found = []
     with display.stage("detections", recipe.fields) as advance:
@@ -149,6 +156,6 @@ def train_appraiser(
     schedule = Schedule(recipe.appraiser_steps, 1e-3, patience=recipe.patience, seed=recipe.seed)
     with display.stage("appraiser", recipe.appraiser_steps) as advance:
         return fit(
-            network, schedule, batch, loss, validate, folder / "appraiser.safetensors",
+            network, schedule, batch, loss, validate, folder / APPRAISER,
             lambda state: display.state("appraiser", state), advance,
         )  # fmt: skip

@@ -43,7 +43,7 @@ def segmentation_loss(
 
 
 def voxel_precision(network: nn.Module, batches: Sequence[Tensors], precision: torch.dtype) -> float:
-    """Return the average precision over voxels: the area under precision against recall."""
+    """Return the average precision over voxels: the area under precision against recall; 0 without a galaxy."""
     device = next(network.parameters()).device
     scores, truths = [], []
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
@@ -54,4 +54,4 @@ def voxel_precision(network: nn.Module, batches: Sequence[Tensors], precision: t
     order = torch.argsort(torch.cat(scores), descending=True)
     hits = torch.cat(truths)[order].double()
     precise = hits.cumsum(0) / torch.arange(1, len(hits) + 1)
-    return float((precise * hits).sum() / hits.sum())
+    return float((precise * hits).sum() / hits.sum().clamp_min(1.0))

@@ -1,5 +1,7 @@
 """Small material for the tests of training."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -23,3 +25,27 @@ def mocks():
 @pytest.fixture(scope="session")
 def volume():
     return make_volume(None, (160, 64, 64), 3, 0)
+
+
+class Silent:
+    """A display that only counts."""
+
+    def __init__(self):
+        self.done = {}
+
+    @contextmanager
+    def stage(self, name, total):
+        self.done[name] = 0
+
+        def advance(n):
+            self.done[name] += n
+
+        yield advance
+        assert self.done[name] == total
+
+    def state(self, name, state): ...
+
+
+@pytest.fixture
+def display():
+    return Silent()

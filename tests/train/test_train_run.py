@@ -1,46 +1,25 @@
 """A whole training in miniature, and that networks learn."""
 
 import json
-from contextlib import contextmanager
+import logging
+import shutil
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from safetensors import safe_open
 
-from hisf.cli import cli
-from hisf.errors import FileAccessError, InputError
+from hisf.errors import FileAccessError, InputError, NothingFoundError
 from hisf.nn.appraiser import Appraiser
 from hisf.nn.architectures import load_segmenter
 from hisf.nn.slim import SlimUNet
-from hisf.nn.weights import read_weights, write_weights
-from hisf.simulate import DiscModel, from_mass_function, from_options, sdc2_level, truth_table, write_cube, write_text
-from hisf.simulate.noise import Noise
+from hisf.nn.weights import read_weights
 from hisf.train import calibrate, candidates, material, run
 from hisf.train.crops import Crops
 from hisf.train.loop import Schedule, fit
-from hisf.train.recipe import Recipe
+from hisf.train.recipe import Recipe, collect
 from hisf.train.segmenter import segmentation_loss, tensors, voxel_precision
-
-
-class Silent:
-    """A display that only counts."""
-
-    def __init__(self):
-        self.done = {}
-
-    @contextmanager
-    def stage(self, name, total):
-        self.done[name] = 0
-
-        def advance(n):
-            self.done[name] += n
-
-        yield advance
-        assert self.done[name] == total
-
-    def state(self, name, state): ...
+from hisf.train.work import open_folder
 
 
 @pytest.fixture
@@ -48,6 +27,7 @@ def small(monkeypatch):
     monkeypatch.setattr(material, "VOLUME", (64, 40, 40))
     monkeypatch.setattr(material, "HELD", (64, 40, 40))
     monkeypatch.setattr(material, "HELD_BATCHES", 1)
+    monkeypatch.setattr(material, "HELD_MOCKS", 16)
     monkeypatch.setattr(material, "CROPS", 1)
     monkeypatch.setattr(candidates, "FIELD", (64, 64, 64))
     monkeypatch.setattr(candidates, "MOCKS", 6)
@@ -55,7 +35,7 @@ def small(monkeypatch):
     monkeypatch.setattr(calibrate, "SHAPE", (64, 48, 48))
     monkeypatch.setattr(calibrate, "STARTS_HZ", (1090e6,))
     monkeypatch.setattr(calibrate, "WITH_CLASSIC", 1)
-    monkeypatch.setattr(calibrate, "DENSITY", 60.0)
+    monkeypatch.setattr(calibrate, "DENSITY", 2000.0)  # so that all voxels together are positive
 
 
 def test_a_network_learns_in_less_than_a_minute_to_beat_chance_tenfold(mocks, volume, tmp_path):
@@ -79,101 +59,122 @@ def test_a_network_learns_in_less_than_a_minute_to_beat_chance_tenfold(mocks, vo
     assert voxel_precision(network, checked, torch.float32) > 10 * chance
 
 
-def test_a_whole_training_in_miniature(small, tmp_path):
-    recipe = Recipe(mocks=16, volumes=1, steps=2, fields=2, appraiser_steps=2)
-    display = Silent()
-    out = tmp_path / "mini.safetensors"
-    made = run.train(
-        recipe, lambda: material.simulated(recipe, None, display), None, out, tmp_path / "work", display,
-        command="hisf train --out mini.safetensors", precision_name="float32",
+def train(recipe, display, folder, **options):
+    return run.train(
+        recipe, lambda: material.simulated(recipe, None, display), None, folder / "mini.safetensors", folder / "work",
+        display, command="hisf train --out mini.safetensors", precision_name="float32", **options,
     )  # fmt: skip
+
+
+def stored(path):
+    with safe_open(path, "pt") as file:
+        return {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
+
+
+def test_a_whole_training_in_miniature(small, display, tmp_path):
+    recipe = Recipe(mocks=16, volumes=1, steps=2, fields=2, appraiser_steps=2)
+    made = train(recipe, display, tmp_path)
     assert [path.name for path in made] == ["mini.safetensors", "mini.md", "mini_curves.png"]
-    weights = read_weights(out)
-    assert weights.about["recipe"]["steps"] == 2
-    assert set(weights.about) >= {"architecture", "data", "sampling", "versions", "licence", "calibration", "scores"}
+    weights = read_weights(made[0])
+    about = weights.about
+    assert about["recipe"]["steps"] == 2
+    assert about["sampling"]["pixels per beam, range"] == [1.9, 3.6]
+    assert about["seeds"] == {"training": 1, "validation": 2, "detections": 3, "calibration": 11}
+    assert set(about) >= {"architecture", "data", "versions", "licence", "calibration", "stretch", "scores", "limits"}
     assert load_segmenter(weights)(torch.zeros(1, 1, 64, 16, 16)).shape == (1, 1, 64, 16, 16)
     weights.into(Appraiser(), "appraiser")
-    card = made[1].read_text()
-    assert "hisf train --out mini.safetensors" in card
-    assert "CC-BY-4.0" in card
-    assert str(tmp_path) not in card + json.dumps(weights.about)
+    card = made[1].read_text(encoding="utf-8")
+    for said in (
+        "`hisf train --out mini.safetensors`",
+        "16 mock galaxies",
+        "2.5 pixels per beam",
+        "1.9 to 3.6",
+        "4 to 20 km/s",
+        "| step | cross-entropy | dice | score |",
+        "## Calibration",
+        "simulated noise",
+        "CC-BY-4.0",
+    ):
+        assert said in card, said
+    assert str(tmp_path) not in card + json.dumps(about)
     assert made[2].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert not list(tmp_path.glob(".*"))  # nothing half-written
+
     # the same again finds its checkpoints and ends with the same weights
-    with safe_open(out, "pt") as file:
-        before = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
-    run.train(
-        recipe, lambda: material.simulated(recipe, None, display), None, out, tmp_path / "work", display,
-        command="again", precision_name="float32",
-    )  # fmt: skip
-    with safe_open(out, "pt") as file:
-        assert all(torch.equal(file.get_tensor(n), t) for n, t in before.items())
+    before = stored(made[0])
+    (tmp_path / "work" / "appraiser.safetensors").unlink()
+    shutil.rmtree(tmp_path / "work" / "detections")
+    train(recipe, display, tmp_path)
+    after = stored(made[0])
+    assert all(torch.equal(after[n], t) for n, t in before.items())
+
+    # another training does not take them, and --anew removes them and nothing else
+    with pytest.raises(InputError, match=r"another training \(volumes 1 instead of 2\); begin with --anew"):
+        train(Recipe(mocks=16, volumes=2, steps=2, fields=2, appraiser_steps=2), display, tmp_path)
+    with pytest.raises(InputError, match=r"from nothing instead of other\.safetensors"):
+        train(recipe, display, tmp_path, source={"from": "other.safetensors"})
+    (tmp_path / "work" / "mine.txt").write_text("not hisf's")
+    short = Recipe(mocks=16, volumes=1, steps=1, fields=2, appraiser_steps=0)
+    train(short, display, tmp_path, anew=True)
+    assert sorted(p.name for p in (tmp_path / "work").iterdir() if p.suffix != ".txt") == [
+        "segmenter.safetensors", "training.json",
+    ]  # fmt: skip
+    assert (tmp_path / "work" / "mine.txt").exists()
+    segmenter_only = read_weights(made[0])
+    assert not segmenter_only.has("appraiser")
+    assert "There is no appraiser in it" in made[1].read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def cube(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own")
-    geometry = from_options((160, 110, 90), start=1100e6)
-    level = sdc2_level(geometry)
-    galaxies = from_mass_function(geometry, 150.0, 4, level, 1.0)
-    measured = write_cube(folder / "own.fits", geometry, galaxies, DiscModel(), [Noise(geometry, level, 1)], level)
-    write_text(folder / "truth.txt", truth_table(measured, geometry))
-    torch.manual_seed(5)
-    write_weights(
-        folder / "start.safetensors", {"segmenter": SlimUNet(), "appraiser": Appraiser()},
-        {"architecture": "slim", "calibration": {"slope": 0.9, "offset": -1.0}, "stretch": {"flux": 1.2}},
-    )  # fmt: skip
-    return folder
+def test_a_folder_whose_training_never_began_is_free(tmp_path):
+    open_folder(tmp_path, {"recipe": {"steps": 1}}, False)
+    open_folder(tmp_path, {"recipe": {"steps": 2}}, False)
+    (tmp_path / "segmenter.safetensors").touch()
+    with pytest.raises(InputError, match=r"steps 2 instead of 1"):
+        open_folder(tmp_path, {"recipe": {"steps": 1}}, False)
+    (tmp_path / "training.json").write_text("{")
+    with pytest.raises(InputError, match=r"training\.json cannot be read"):
+        open_folder(tmp_path, {"recipe": {"steps": 2}}, False)
+    (tmp_path / "training.json").unlink()  # of an older hisf, or removed: the checkpoints speak for themselves
+    open_folder(tmp_path, {"recipe": {"steps": 3}}, False)
+    (tmp_path / "a file").touch()
+    with pytest.raises(FileAccessError, match="name another folder with --work"):
+        open_folder(tmp_path / "a file", {}, False)
 
 
-@pytest.mark.parametrize("target", ["wedge", "cylinder"])
-def test_material_of_a_catalogued_cube(cube, target, monkeypatch):
-    from hisf.cli.settings import load
+def test_networks_that_find_nothing_are_not_calibrated(small, display, tmp_path, monkeypatch, caplog):
+    def nothing(*arguments):
+        raise NothingFoundError("No source found.")
 
-    monkeypatch.setattr(material, "HELD_BATCHES", 1)
-    monkeypatch.setattr(material, "PAPER_CROPS", 4)
-    settings, _ = load([f"input.data={cube / 'own.fits'}", "cnn.architecture=resnet18"])
-    made = material.catalogued(Recipe(architecture="resnet18"), settings, cube / "truth.txt", target, 1.8)
-    batch = made.batch(0)
-    assert batch.data.shape == (4, 1, 32, 32, 32)
-    assert batch.target[:2].any((1, 2, 3, 4)).all()  # half around galaxies
-    assert not batch.target[2:].any()
-    bright = batch.data[batch.target > 0].mean()
-    assert bright > 0.3  # in units of the noise: galaxies are where the target says
-    assert abs(batch.data[batch.target == 0].mean()) < 0.05
-    few = material.catalogued(Recipe(architecture="resnet18"), settings, cube / "truth.txt", target, 5.0)
-    numbers = [int(m.about.split(": ")[1].split()[0]) for m in (made, few)]
-    assert numbers[0] > numbers[1] > 0
+    monkeypatch.setattr(calibrate, "calibrate", nothing)
+    recipe = Recipe(mocks=16, volumes=1, steps=1, fields=2, appraiser_steps=1)
+    with caplog.at_level(logging.WARNING):
+        made = train(recipe, display, tmp_path)
+    assert "not calibrated" in caplog.text
+    assert "calibration" not in read_weights(made[0]).about
+    assert "The confidence is not calibrated." in made[1].read_text(encoding="utf-8")
 
 
-def test_fine_tuning_to_the_own_cube_keeps_the_appraiser(cube, tmp_path, monkeypatch):
-    monkeypatch.setattr(material, "HELD_BATCHES", 1)
-    monkeypatch.setattr(material, "CROPS", 1)
-    out = tmp_path / "tuned.safetensors"
-    words = ["train", f"input.data={cube / 'own.fits'}", "--inject", "--steps", "2", "--mocks", "24"]
-    result = CliRunner().invoke(cli, [*words, "--from", str(cube / "start.safetensors"), "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    tuned, start = read_weights(out), read_weights(cube / "start.safetensors")
-    assert tuned.about["calibration"] == start.about["calibration"]
-    for name, tensor in start.tensors.items():
-        same = torch.equal(tuned.tensors[name], tensor)
-        assert same if name.startswith("appraiser") else not (name == "segmenter.head.weight" and same), name
-    assert "mock galaxies in own.fits" in out.with_suffix(".md").read_text()
+def test_searching_for_detections_leaves_the_network_as_it_is(small, display, mocks, tmp_path):
+    """The finder computes in bfloat16 where the machine has it; the weights that are written must not."""
+    torch.manual_seed(1)
+    network = SlimUNet().eval()
+    before = {n: t.clone() for n, t in network.state_dict().items()}
+    found = collect(Recipe(fields=2), network, mocks, None, tmp_path, display, torch.bfloat16)
+    assert len(found) == 2
+    for name, tensor in network.state_dict().items():
+        assert tensor.dtype == before[name].dtype
+        assert torch.equal(tensor, before[name]), name
 
 
-@pytest.mark.parametrize(
-    ("words", "kind", "said"),
-    [
-        (["--inject"], InputError, "need the parameter file of a cube"),
-        (["--truth", "t.txt", "--inject"], InputError, "exclude each other"),
-        (["input.data=x.fits"], InputError, "--truth FILE or --inject"),
-        (["--templates", "/nowhere/sdc2"], FileAccessError, "is not there"),
-    ],
-)
-def test_wrong_commands(words, kind, said, tmp_path):
-    result = CliRunner().invoke(cli, ["train", *words, "--out", str(tmp_path / "w.safetensors")])
-    assert isinstance(result.exception, kind)
-    assert said in str(result.exception)
-    assert not list(tmp_path.iterdir())
+def test_average_precision():
+    """By hand: galaxies at ranks 1 and 3 of four valid voxels."""
+    network = torch.nn.Conv3d(1, 1, 1, bias=False)
+    torch.nn.init.ones_(network.weight)
+    data, target, valid = (torch.tensor(v, dtype=torch.float32).reshape(1, 1, 1, 1, 5) for v in (
+        [4, 3, 2, 1, 9], [1, 0, 1, 0, 0], [1, 1, 1, 1, 0],
+    ))  # fmt: skip
+    assert voxel_precision(network, [(data, target, valid)], torch.float32) == pytest.approx((1 + 2 / 3) / 2)
+    assert voxel_precision(network, [(data, 0 * target, valid)], torch.float32) == 0.0
 
 
 def test_logistic_fit_finds_the_truth():
