@@ -16,6 +16,8 @@ from hisf.data.box import Box, slabs
 from hisf.data.voxels import Voxels
 
 PERCENTILES = (0.1, 99.9)
+GROUP = 8  # channels that are averaged to see how they are correlated
+TOLERATED = 0.05  # excess of the noise of such groups that is nothing
 LIMIT = 12.0  # noise; brighter voxels look the same
 SLAB_VOXELS = 1 << 24  # that are read at a time, or one channel
 Advance = Callable[[int], None]
@@ -87,7 +89,33 @@ def channel_noise(voxels: Voxels, advance: Advance = lambda n: None) -> np.ndarr
         planes = np.ascontiguousarray(voxels.read(box))
         noise[box.z0 : box.z1] = noise_of_planes(planes, "mad", "negative")
         advance(box.size)
-    return np.where(noise > 0, noise, np.nan)
+    return np.where(noise > 0, noise, np.nan) * spectral_excess(voxels)
+
+
+def spectral_excess(voxels: Voxels) -> float:
+    """Measure by how much the noise of several channels together exceeds that of as many independent ones.
+
+    Channels that were smoothed (Hanning) or regridded are correlated, and ripples are too; the networks are trained on
+    independent ones and would take the slow part of such noise for lines. Groups of `GROUP` channels are averaged; their
+    noise times √`GROUP`, over the noise of their channels, is 1 for independent ones.
+
+    Returns
+    -------
+    float
+        The median of all groups, at least 1; 1 where it exceeds that by less than `TOLERATED`, or cannot be measured.
+    """
+    from hisf.kernels.noise import noise_of_planes
+
+    nz, ny, nx = voxels.shape
+    ratios = []
+    for z in range(0, nz - GROUP + 1, GROUP):
+        planes = np.ascontiguousarray(voxels.read(Box(z, z + GROUP, 0, ny, 0, nx)))
+        single = noise_of_planes(planes, "mad", "negative")
+        joint = noise_of_planes(planes.mean(0, keepdims=True), "mad", "negative")[0]
+        ratios.append(GROUP**0.5 * joint / np.sqrt(np.mean(single**2)) if (single > 0).all() else np.nan)
+    known = np.array(ratios)[np.isfinite(ratios)]
+    excess = float(np.median(known)) if known.size else 1.0
+    return excess if excess > 1.0 + TOLERATED else 1.0
 
 
 @dataclass(frozen=True, eq=False)
