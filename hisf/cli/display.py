@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from hisf.pipeline import Report
 
 LISTED = 20  # sources in the summary
-FIRST, ALSO = ("id", "name", "x", "y", "z", "f_sum", "rel"), ("n_pix", "w50")  # their columns
+FIRST, ALSO = ("id", "name", "x", "y", "z", "f_sum"), ("n_pix", "w50")  # their columns
+JUDGED = "confidence", "rel"  # the first of these that there is
 WIDE = 100  # characters that a terminal needs for all of them
 PATIENCE = 10.0  # seconds between lines of one stage in a log
 
@@ -162,7 +163,8 @@ def _make_bar(console: Console) -> Progress:
 def _source_table(catalogue: Catalogue, wide: bool) -> Table:
     """Return the columns people look at first, of the first sources; fewer of them where there is little room."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1) if wide else (0, 1, 0, 0))
-    wanted = [c for c in catalogue.columns if c.name in (*FIRST, *(ALSO if wide else ()))]
+    judged = next((name for name in JUDGED if name in catalogue), "")
+    wanted = [c for c in catalogue.columns if c.name in (*FIRST, judged, *(ALSO if wide else ()))]
     for column in wanted:
         unit = f"\n{column.unit}" if column.unit else ""
         table.add_column(escape(column.name + unit), justify="left" if column.kind == "text" else "right", no_wrap=True)

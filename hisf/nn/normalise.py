@@ -96,8 +96,8 @@ def spectral_excess(voxels: Voxels) -> float:
     """Measure by how much the noise of several channels together exceeds that of as many independent ones.
 
     Channels that were smoothed (Hanning) or regridded are correlated, and ripples are too; the networks are trained on
-    independent ones and would take the slow part of such noise for lines. Groups of `GROUP` channels are averaged; their
-    noise times √`GROUP`, over the noise of their channels, is 1 for independent ones.
+    independent ones and would take the slow part of such noise for lines. Groups of `GROUP` channels are averaged, and
+    their noise times √`GROUP` is compared with the noise of their channels: 1 for independent ones.
 
     Returns
     -------
