@@ -84,7 +84,8 @@ SETTINGS = {
     "no kernels": (["scfind.kernelsXY="], 4, "scfind.kernelsXY"),
     "mask finder without a mask": (["pipeline.finder=mask"], 7, "input.mask"),
     "no such table of positions": (["flag.catalog=nowhere.txt"], 5, "flag.catalog"),
-    "no finder": (["scfind.enable=false"], 7, "finder"),
+    "weights that are not there": (["pipeline.finder=cnn", "cnn.weights=nowhere.safetensors"], 5, "cnn.weights"),
+    "weights of another network": (["pipeline.finder=cnn", "cnn.architecture=resnet34"], 7, "cnn.architecture"),
     "reliability and keepNegative": (["reliability.enable=true", "linker.keepNegative=true"], 7, "keepNegative"),
     "one reliability parameter": (
         ["reliability.enable=true", "reliability.parameters=sum"],

@@ -125,13 +125,13 @@ def test_record_tells_settings_with_their_origin(hisf, par, tmp_path):
     assert stages == ["load", "global noise", "scfind", "link", "measure", "write"]
 
 
-def test_a_par_file_without_finder_runs_scfind_and_says_so(hisf, cube, tmp_path):
+def test_a_par_file_without_finder_runs_the_network(hisf, cube, tmp_path):
     par = tmp_path / "plain.par"
     par.write_text(f"input.data = {cube}\n")
-    code, out, err = hisf("run", par)
-    assert code == 0
-    assert "name no finder" in err and "found by scfind" in out
-    assert json.loads((tmp_path / "cube_run.json").read_text())["warnings"][0] in " ".join(err.split())
+    hisf("run", par, "cnn.confidence=0")
+    record = json.loads((tmp_path / "cube_run.json").read_text())
+    assert list(record["plugins"]["finders"]) == ["cnn"]
+    assert list(record["plugins"]["appraise"]) == ["network"]
 
 
 def test_what_is_not_there_yet_is_said_once(hisf, par):

@@ -148,6 +148,12 @@ OWN = {
     "forska.minFlux",
     "forska.maxFlux",
     "output.writeCatSDC2",
+    "cnn.architecture",
+    "cnn.weights",
+    "cnn.threshold",
+    "cnn.confidence",
+    "cnn.device",
+    "cnn.precision",
 }
 
 
@@ -187,6 +193,7 @@ def test_sections_stand_in_the_order_of_the_pipeline():
         "rippleFilter",
         "scfind",
         "threshold",
+        "cnn",
         "linker",
         "reliability",
         "dilation",

@@ -119,6 +119,9 @@ def test_words_are_separated_by_commas_or_spaces(text):
         ("rippleFilter.statistic", "median"),
         ("flag.auto", "false"),
         ("output.dataFormat", "fits"),
+        ("cnn.architecture", "slim"),
+        ("cnn.device", "auto"),
+        ("cnn.precision", "auto"),
     ],
 )
 def test_unknown_choice_falls_back(name, fallback):

@@ -11,7 +11,8 @@ from hisf.testing import run_pipeline, write_fits
 
 SHAPE = (128, 64, 64)
 ARGUMENTS = ["pipeline.finder=cnn", "linker.radiusXY=2", "linker.radiusZ=3", "parameter.physical=true"]
-TRUTH = {"size": 12.0, "flux": 120.0, "pa": 40.0, "i": 60.0, "w20": 250.0}
+# a galaxy on the mass-size relation: what is off it, the network draws towards it
+TRUTH = {"size": 15.5, "flux": 120.0, "pa": 40.0, "i": 60.0, "w20": 250.0}
 
 
 def make(path, sign=1.0, descending=False, noise=True, galaxies=1, blank=False):
@@ -58,7 +59,7 @@ def test_bright_galaxies_are_found_and_nothing_else(found):
     ("column", "value", "tolerance"),
     [
         ("hi_flux", TRUTH["flux"], 0.15 * TRUTH["flux"]),
-        ("hi_size", TRUTH["size"], 0.25 * TRUTH["size"]),
+        ("hi_size", TRUTH["size"], 0.2 * TRUTH["size"]),
         ("hi_w20", TRUTH["w20"], 0.15 * TRUTH["w20"]),
         ("hi_incl", TRUTH["i"], 18.0),
         ("hi_pa", TRUTH["pa"], 15.0),

@@ -9,8 +9,8 @@ PARAMETERS = (
         "cnn.architecture",
         Kind.CHOICE,
         "slim",
-        "Network that finds: slim is hisf's own, whose weights are part of it; resnet18 and resnet34 are those of "
-        "Håkansson et al. (2023), which have to be trained.",
+        "Network that finds: slim is hisf's own and has weights; resnet18 and resnet34 are those of FORSKA and have to "
+        "be trained.",
         _SINCE,
         choices=("slim", "resnet18", "resnet34"),
         fallback="slim",
@@ -35,8 +35,8 @@ PARAMETERS = (
         "cnn.confidence",
         Kind.FLOAT,
         "0.7",
-        "Sources that are less likely to be galaxies are dropped; 0 keeps all. With the default more than nine in ten "
-        "detections in cubes like those of SDC2 are galaxies, and the SDC2 score is near its best.",
+        "Sources that are less likely to be galaxies are dropped; 0 keeps all, and the default lets fewer than one in "
+        "ten be false in SDC2.",
         _SINCE,
         minimum=0,
         maximum=1,
