@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 BEAM_PIXELS = 2.5  # per FWHM; SDC2
 CHANNEL_KMS = 8.14  # 30 kHz at 1105 MHz; SDC2
-LEAST_FACTOR = 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def sampling_of(cube: Cube) -> Sampling:
     across, beam = 1, math.nan
     if scales.beam_known and scales.beam_area > 0:
         beam = math.sqrt(4.0 * math.log(2.0) / math.pi * scales.beam_area)
-        across = max(LEAST_FACTOR, round(beam / BEAM_PIXELS))
+        across = max(1, round(beam / BEAM_PIXELS))
         beam /= across
     else:
         log.warning("%s: the beam is not known; the network takes it to be %g pixels wide.", cube.name, BEAM_PIXELS)
@@ -88,7 +87,7 @@ def sampling_of(cube: Cube) -> Sampling:
     try:
         axis = read_axis(cube.header, cube.name)
         middle = float(axis.frequency((cube.shape[0] - 1) / 2))
-        along = max(LEAST_FACTOR, round(abs(axis.channels_per_kms(middle)) * CHANNEL_KMS))
+        along = max(1, round(abs(axis.channels_per_kms(middle)) * CHANNEL_KMS))
     except (InputError, ValueError, ZeroDivisionError, OverflowError) as error:
         log.warning("%s The network takes channels to be about %.3g km/s wide.", error, CHANNEL_KMS)
     return Sampling(cube.shape, (along, across, across), beam)

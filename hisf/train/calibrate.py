@@ -66,13 +66,13 @@ appraise.method = network
 output.writeCatASCII = false
 output.writeCatXML = false
 """
-# value of the network, column of the catalogue, column of the truth, whether errors are relative
+# value of the network, column of the catalogue, column of the truth
 COLUMNS = (
-    ("flux", "hi_flux", "line_flux_integral", True),
-    ("size", "hi_size", "hi_size", True),
-    ("width", "hi_w20", "w20", True),
-    ("inclination", "hi_incl", "i", False),
-    ("z", "hi_freq", "central_freq", False),
+    ("flux", "hi_flux", "line_flux_integral"),
+    ("size", "hi_size", "hi_size"),
+    ("width", "hi_w20", "w20"),
+    ("inclination", "hi_incl", "i"),
+    ("z", "hi_freq", "central_freq"),
 )
 
 
@@ -107,6 +107,7 @@ def calibrate(
             if number < WITH_CLASSIC:
                 joint.append(judge(cube, path, "cnn+scfind"))
             cube.unlink()
+            cube.with_suffix(".txt").unlink()
             advance(1)
     logit, real = (np.concatenate([getattr(j, n) for j in alone]) for n in ("logit", "real"))
     slope, offset = fit_logistic(logit[:, None], real) if _enough(real) else (1.0, 0.0)
@@ -238,7 +239,7 @@ def _stretches(judged: list[Judged]) -> dict[str, float]:
     for j in judged:
         k = np.flatnonzero(j.real)
         rows = j.truth_row[k]
-        for name, ours, theirs, _ in COLUMNS:
+        for name, ours, theirs in COLUMNS:
             truth = np.asarray(getattr(j.truth[theirs], "value", j.truth[theirs]))[rows]
             found[name].append(np.abs(j.catalogue[ours][k] - truth) / j.catalogue[f"err_{ours}"][k])
         truth = np.asarray(j.truth["pa"].value)[rows]

@@ -48,7 +48,7 @@ class Mock:
         Sum of the cut-out.
     size : float
         HI diameter in beams.
-    axis_ratio, inclination_deg : float
+    inclination_deg : float
     receding : float
         Direction of the receding side, rad: (x, y) = (cos, sin), x to the right.
     width : float
