@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class Judge:
         network = fused(weights.into(Appraiser(), "appraiser"))
         self._network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self._device, self._precision = device, precision
-        self._calibration: Mapping[str, float] = weights.about.get("calibration", {})
+        self._calibration: Mapping[str, Any] = weights.about.get("calibration", {})
         self._stretch: Mapping[str, float] = weights.about.get("stretch", {})
 
     def look(self, data: Sequence[np.ndarray], numbers: Sequence[np.ndarray]) -> Judgement:
@@ -95,7 +96,7 @@ class Judge:
             Those that ran.
         """
         c = self._calibration
-        x = c.get("slope", 1.0) * logit + c.get("offset", 0.0)
+        x = float(np.interp(logit, *np.transpose(c["curve"]))) if "curve" in c else logit
         others = [name for name in finders if name != "cnn"]
         if "cnn" in finders and others:  # agreement is evidence, disagreement too
             agreed = "cnn" in found_by and any(name in found_by for name in others)

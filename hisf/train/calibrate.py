@@ -44,10 +44,13 @@ if TYPE_CHECKING:
     from hisf.train.recipe import Display, Recipe
 
 SHAPE = (1000, 480, 480)  # (z, y, x) of a cube
-STARTS_HZ = (1090e6, 1060e6, 1115e6, 1000e6)  # first channels; one cube each
+STARTS_HZ = (1090e6, 1060e6, 1115e6, 1000e6)  # first channels, in turn
+CUBES = 20  # so that a tenth of the stated confidence has more than a hundred sources
 DENSITY = 2.0  # that of SDC2 twice, as in the cubes that hisf is judged by
-WITH_CLASSIC = 1  # cubes that the classic finder searches as well
+WITH_CLASSIC = 5  # cubes that the classic finder searches as well
 SMALLEST = 40  # sources from which something is calibrated
+KNOTS = np.arange(-2.0, 7.0)  # logits between which the curve of the calibration is drawn
+STIFFNESS = 60.0  # what a unit of squared change of its slope costs, in log likelihood
 LINES = """pipeline.finder = {finder}
 linker.radiusXY = 2
 linker.radiusZ = 3
@@ -89,7 +92,7 @@ class Judged:
 
 
 def calibrate(
-    path: Path, recipe: Recipe, templates: Path | None, folder: Path, display: Display, cubes: int = len(STARTS_HZ)
+    path: Path, recipe: Recipe, templates: Path | None, folder: Path, display: Display, cubes: int = CUBES
 ) -> dict[str, Any]:
     """Run the pipeline with uncalibrated weights on simulated cubes and fit what they say to the truth.
 
@@ -110,11 +113,10 @@ def calibrate(
             cube.with_suffix(".txt").unlink()
             advance(1)
     logit, real = (np.concatenate([getattr(j, n) for j in alone]) for n in ("logit", "real"))
-    slope, offset = fit_logistic(logit[:, None], real) if _enough(real) else (1.0, 0.0)
-    calibration = {"slope": slope, "offset": offset} | _agreement(joint, slope, offset)
-    stated = 1.0 / (1.0 + np.exp(-(slope * logit + offset)))
+    curve = fit_curve(logit, real) if _enough(real) else [[x, x] for x in KNOTS.tolist()]
+    stated = 1.0 / (1.0 + np.exp(-np.interp(logit, *np.transpose(curve))))
     return {
-        "calibration": calibration,
+        "calibration": {"curve": curve} | _agreement(joint, curve),
         "stretch": _stretches(alone),
         "scores": {
             "cubes": cubes,
@@ -169,12 +171,30 @@ def judge(cube: Path, weights: Path, finder: str) -> Judged:
     return Judged(np.log(stated / (1.0 - stated)), real, finders, catalogue, truth, row)
 
 
-def fit_logistic(features: np.ndarray, real: np.ndarray) -> tuple[float, ...]:
-    """Return the coefficients and the intercept of a logistic regression; features (n, k), nearly no penalty."""
-    from sklearn.linear_model import LogisticRegression
+def fit_curve(logit: np.ndarray, real: np.ndarray) -> list[list[float]]:
+    """Return the curve from logits to those of the share of galaxies, of the greatest penalised likelihood.
 
-    fit = LogisticRegression(C=1e3, max_iter=1000).fit(features, real)
-    return *(float(c) for c in fit.coef_[0]), float(fit.intercept_[0])
+    Returns
+    -------
+    list of [float, float]
+        Logit and calibrated logit at `KNOTS`: linear between them, never falling, constant beyond.
+    """
+    from scipy.optimize import minimize
+
+    x = np.clip(logit, KNOTS[0], KNOTS[-1])
+    steps = np.clip(x[:, None] - KNOTS[:-1], 0.0, np.diff(KNOTS)) / np.diff(KNOTS)
+    basis = np.column_stack([np.ones(len(x)), steps])
+    bends = np.diff(np.eye(len(KNOTS))[1:], axis=0)
+
+    def loss(rises: np.ndarray) -> tuple[float, np.ndarray]:
+        said, bend = basis @ rises, bends @ rises
+        value = np.logaddexp(0.0, said).sum() - said[real].sum() + STIFFNESS * (bend @ bend)
+        return value, basis.T @ (1.0 / (1.0 + np.exp(-said)) - real) + 2.0 * STIFFNESS * (bends.T @ bend)
+
+    start = np.concatenate([KNOTS[:1], np.diff(KNOTS)])
+    bounds = [(None, None)] + [(0.0, None)] * (len(KNOTS) - 1)
+    said = np.cumsum(minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x)
+    return [[float(k), round(float(y), 4)] for k, y in zip(KNOTS, said, strict=True)]
 
 
 def diagram(stated: np.ndarray, real: np.ndarray) -> list[dict[str, float]]:
@@ -207,12 +227,12 @@ def _enough(real: np.ndarray) -> bool:
     return SMALLEST <= real.sum() <= len(real) - SMALLEST
 
 
-def _agreement(joint: list[Judged], slope: float, offset: float) -> dict[str, float]:
+def _agreement(joint: list[Judged], curve: list[list[float]]) -> dict[str, float]:
     """Return what agreement adds to the calibrated logit, by who found a source."""
     if not joint:
         return {}
     logit, real, finders = (np.concatenate([getattr(j, n) for j in joint]) for n in ("logit", "real", "finders"))
-    said = slope * logit + offset
+    said = np.interp(logit, *np.transpose(curve))
     added = {}
     for name, word in (("agreed", "cnn+scfind"), ("alone", "cnn"), ("missed", "scfind")):
         here = finders == word

@@ -123,11 +123,19 @@ def _scores(scores: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
         "## Calibration",
         "",
         f"{scores['cubes']} simulated cubes, {scores['sources']} sources, {scores['galaxies']} of them galaxies. "
-        f"Logits: {', '.join(f'{k} {v:.3f}' for k, v in about['calibration'].items())}. Uncertainties are stretched by "
-        f"{', '.join(f'{k} {v:.2f}' for k, v in about['stretch'].items())}.",
+        f"Logits become: {_knots(about['calibration']['curve'])}, linear between, constant beyond; with a second finder "
+        f"more by {_numbers(about['calibration'])}. Uncertainties are stretched by {_numbers(about['stretch'])}.",
         "",
         "| sources | stated confidence | share of galaxies |",
         "| --- | --- | --- |",
     ]
     rows += [f"| {row['n']} | {row['stated']:.3f} | {row['true']:.3f} |" for row in scores["diagram"]]
     return [*rows, ""]
+
+
+def _numbers(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} {v:.2f}" for k, v in values.items() if k != "curve") or "nothing"
+
+
+def _knots(curve: Sequence[Sequence[float]]) -> str:
+    return ", ".join(f"{x:g} → {y:.2f}" for x, y in curve)

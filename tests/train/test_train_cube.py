@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     torch.manual_seed(5)
     write_weights(
         folder / "start.safetensors", {"segmenter": SlimUNet(), "appraiser": Appraiser()},
-        {"architecture": "slim", "calibration": {"slope": 0.9, "offset": -1.0}, "stretch": {"flux": 1.2}},
+        {"architecture": "slim", "calibration": {"curve": [[-1.0, -2.0], [1.0, 0.5]]}, "stretch": {"flux": 1.2}},
     )  # fmt: skip
     return folder
 
