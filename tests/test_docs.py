@@ -18,6 +18,8 @@ from hisf.data.columns import OWN
 from hisf.evaluate.crossmatch import cross_match
 from hisf.evaluate.reading import read_catalogue
 from hisf.settings import PARAMETERS, load_settings
+from hisf.stages.products.contract import Product
+from hisf.stages.products.plugin import hisf_register_products
 from hisf.testing import as_cube, check_finder, make_cube, run_pipeline, write_fits
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +48,11 @@ def headed(page: str, name: str) -> bool:
 @pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("hisf_")])
 def test_every_hook_is_described(hook: str) -> None:
     assert headed(PLUGINS, hook)
+
+
+@pytest.mark.parametrize("product", hisf_register_products(), ids=lambda product: product.name)
+def test_every_product_is_described(product: type[Product]) -> None:
+    assert f"`{product.suffix}`" in (ROOT / "docs" / "products.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("column", [column.name for column in OWN])
@@ -83,7 +90,10 @@ def test_every_command_is_mentioned(command: str) -> None:
     assert f"hisf {command}" in README + PLUGINS + ARCHITECTURE
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md", "docs/galaxies.md", "docs/plugins.md"])
+PAGES = ["README.md", *(f"docs/{name}.md" for name in ("architecture", "galaxies", "plugins", "products"))]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_every_file_that_a_page_names_is_there(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
     for place in re.findall(r"`((?:docs|examples|parfiles|plugins)/[\w./-]+)`", page):

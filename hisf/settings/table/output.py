@@ -20,7 +20,7 @@ PARAMETERS = (
     Parameter("output.writeCatASCII", Kind.BOOL, "true", "Write the catalogue as plain text.", "2.4"),
     Parameter("output.writeCatXML", Kind.BOOL, "true", "Write the catalogue as VOTable.", "2.4"),
     Parameter("output.writeCatSQL", Kind.BOOL, "false", "Write the catalogue as SQL.", "2.4"),
-    Parameter("output.writeKarma", Kind.BOOL, "false", "Write an annotation file for Karma.", "2.5", effect="partial"),
+    Parameter("output.writeKarma", Kind.BOOL, "false", "Write an annotation file for Karma.", "2.5"),
     Parameter("output.writeNoise", Kind.BOOL, "false", "Write the noise by which the data were divided.", "2.4"),
     Parameter("output.writeFiltered", Kind.BOOL, "false", "Write the cube as it was searched.", "2.4"),
     Parameter("output.writeMask", Kind.BOOL, "false", "Write the mask of all sources.", "2.4"),
@@ -37,17 +37,15 @@ PARAMETERS = (
         "output.writeCubelets",
         Kind.BOOL,
         "false",
-        "Write a small cube, moment maps and a spectrum of every source.",
+        "Write a small cube, its mask, moment maps and spectra of every source.",
         "2.4",
-        effect="partial",
     ),
     Parameter(
         "output.writePV",
         Kind.BOOL,
         "false",
-        "Add position-velocity diagrams to the small cubes of the sources.",
+        "Write position-velocity diagrams of every source beside its small cube.",
         "2.5",
-        effect="partial",
     ),
     Parameter(
         "output.marginCubeletsXY",
@@ -56,7 +54,6 @@ PARAMETERS = (
         "Margin on the sky around a source in its small cube.",
         "2.7",
         unit="pixels",
-        effect="partial",
     ),
     Parameter(
         "output.marginCubeletsZ",
@@ -65,7 +62,6 @@ PARAMETERS = (
         "Margin in frequency around a source in its small cube.",
         "2.7",
         unit="channels",
-        effect="partial",
     ),
     Parameter(
         "output.marginAperSpec",
@@ -74,16 +70,14 @@ PARAMETERS = (
         "Margin in frequency around a source in its aperture spectrum; -1 means all channels.",
         "2.6",
         unit="channels",
-        effect="partial",
     ),
     Parameter(
         "output.thresholdMom12",
         Kind.FLOAT,
         "0.0",
-        "Voxels below this flux are left out of moments 1 and 2 of the small cubes.",
+        "Only voxels above this value count in moments 1 and 2 of the small cubes.",
         "2.4",
         unit="noise at the source",
-        effect="partial",
     ),
     Parameter(
         "output.overwrite", Kind.BOOL, "true", "Replace existing files; false makes an existing file an error.", "2.4"

@@ -54,4 +54,17 @@ PARAMETERS = (
         "Write the catalogue in the columns of the SKA Science Data Challenge 2; needs an appraisal.",
         _SINCE,
     ),
+    Parameter(
+        "output.writeCatFITS", Kind.BOOL, "false", "Write the catalogue as a FITS table (NAME_cat.fits).", _SINCE
+    ),
+    Parameter(
+        "output.writeCatHDF5", Kind.BOOL, "false", "Write the catalogue as a table in HDF5 (NAME_cat.h5).", _SINCE
+    ),
+    Parameter(
+        "output.writeRegions",
+        Kind.BOOL,
+        "false",
+        "Write an ellipse and the number of every source as a region file of DS9 (NAME_cat.reg).",
+        _SINCE,
+    ),
 )

@@ -54,20 +54,25 @@ class Result:
 
 
 class Product(ABC):
-    """One kind of output file.
+    """One kind of output file, or a folder of files.
 
     Attributes
     ----------
     name : str
         What it is called in messages.
     suffix : str
-        Appended to the base name, for example ``_cat.xml``.
+        Appended to the base name, for example ``_cat.xml``. One without a dot, for example ``_cubelets``, makes the
+        product a folder.
+    files : str
+        Of a folder: a regular expression for what follows the base name in the names of its files. Those of an earlier
+        run are removed, whatever else is in the folder stays.
     moment : Moment
         When it is written.
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
+    files: ClassVar[str] = ".*"
     moment: ClassVar[Moment] = Moment.DONE
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
@@ -82,4 +87,7 @@ class Product(ABC):
 
     @abstractmethod
     def write(self, result: Result, path: Path) -> None:
-        """Write the file at ``path``, a temporary place beside the final one; it is renamed when all went well."""
+        """Write the file at ``path``, a temporary place beside the final one; it is renamed when all went well.
+
+        Where the product is a folder, ``path`` is an empty folder to write into.
+        """

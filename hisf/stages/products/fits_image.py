@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
+from hisf.data.box import Shape
 from hisf.data.cube import Cube
 from hisf.data.header import card
 from hisf.settings import Settings
@@ -40,27 +41,44 @@ def image_header(
     axes : int
         3 for a cube, of which an image has only 2; 2 for a map.
     """
-    axes = min(axes, int(card(cube.header, "NAXIS", axes)))
+    return grid_header(cube.header, cube.shape, dtype, settings, unit, beam, axes)
+
+
+def grid_header(
+    grid: fits.Header, shape: Shape, dtype: np.dtype, settings: Settings, unit: str | None, beam: bool, axes: int = 3
+) -> fits.Header:
+    """Return the header of a cube or image on the grid of ``grid``, of ``shape`` (z, y, x); see `image_header`."""
+    axes = min(axes, int(card(grid, "NAXIS", axes)))
+    header = empty_header(dtype, tuple(reversed(shape))[:axes])
+    for key in grid:
+        if key in header or not _belongs(key, beam, axes):
+            continue
+        value = card(grid, key)
+        if value is not None:
+            header[key] = value
+    sign(header, settings, card(grid, "BUNIT", "") if unit is None else unit)
+    return header
+
+
+def empty_header(dtype: np.dtype, sizes: Sequence[int]) -> fits.Header:
+    """Return a header that says nothing but type and sizes, NAXIS1 first."""
     header = fits.Header()
     header["SIMPLE"] = True
     header["BITPIX"] = BITPIX[dtype.name]
-    header["NAXIS"] = axes
-    for n in range(axes):
-        header[f"NAXIS{n + 1}"] = cube.shape[2 - n]
-    for key in cube.header:
-        if key in header or not _belongs(key, beam, axes):
-            continue
-        value = card(cube.header, key)
-        if value is not None:
-            header[key] = value
-    original = card(cube.header, "BUNIT", "") if unit is None else unit
-    header["BUNIT"] = original or " "
+    header["NAXIS"] = len(sizes)
+    for n, size in enumerate(sizes, 1):
+        header[f"NAXIS{n}"] = size
+    return header
+
+
+def sign(header: fits.Header, settings: Settings, unit: str) -> None:
+    """Add to a header, in place, the unit, who made it when, and the settings as HISTORY."""
+    header["BUNIT"] = unit or " "
     header["ORIGIN"] = CREATOR
     header["DATE"] = utc_date()
     header["HISTORY"] = f"{CREATOR} was run with these settings:"
     for name in settings:
-        header["HISTORY"] = _printable(f"{name} = {settings.text(name)}")
-    return header
+        header["HISTORY"] = printable(f"{name} = {settings.text(name)}")
 
 
 def _belongs(key: str, beam: bool, axes: int) -> bool:
@@ -74,7 +92,7 @@ def _belongs(key: str, beam: bool, axes: int) -> bool:
     return match is not None and all(int(n) <= axes for n in match.groups() if n)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return text that a FITS card can hold: printable ASCII."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 

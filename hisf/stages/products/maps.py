@@ -3,75 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from hisf.data.box import slabs
-from hisf.data.cube import Cube
 from hisf.settings import Settings
 from hisf.stages.products.contract import Product, Result
 from hisf.stages.products.fits_image import image_header, write_image
+from hisf.stages.products.moments import (
+    Maps,
+    add_up,
+    has_channels,
+    moment0_unit,
+    spectral_coordinates,
+    spectral_unit,
+)
 
 SLAB_BYTES = 1 << 25
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Maps of shape (y, x).
-
-    Attributes
-    ----------
-    moment0, moment1, moment2 : ndarray of float32
-        Flux times channel width; mean and dispersion of the spectral coordinate, NaN where there is no positive flux.
-    channels : ndarray of int32
-    """
-
-    moment0: np.ndarray
-    moment1: np.ndarray
-    moment2: np.ndarray
-    channels: np.ndarray
 
 
 _MADE: WeakKeyDictionary[Result, Maps] = WeakKeyDictionary()  # does not keep the cube of a finished run
 
 
 def make_maps(result: Result) -> Maps:
-    """Make all maps of a result, once; see `Maps`.
-
-    Notes
-    -----
-    As SoFiA does it (spec sofia2 §3.12): channel by channel from the last one down, every term in double, then added in
-    float32. The spectral coordinate is that of pixel (0, 0), or the channel number without world coordinates.
-    """
+    """Make all maps of a result, once; see `Maps`."""
     if result not in _MADE:
-        _MADE[result] = _make_maps(result)
+        coordinate, width = spectral_coordinates(result.cube, result.settings)
+        _MADE[result] = add_up(lambda: _channels(result), result.cube.shape[1:], coordinate, width)
     return _MADE[result]
-
-
-def _make_maps(result: Result) -> Maps:
-    _, ny, nx = result.cube.shape
-    coordinate, width = _spectral_coordinates(result.cube, result.settings)
-    zero = np.zeros((ny, nx), np.float32)
-    flux, weight, weighted, scatter = zero.copy(), zero.copy(), zero.copy(), zero.copy()
-    channels = np.zeros((ny, nx), np.int32)
-    for z, values, inside in _channels(result):
-        flux[inside] += values[inside].astype(np.float32)
-        channels[inside] += 1
-        positive = inside & (values > 0)
-        weight[positive] += values[positive].astype(np.float32)
-        weighted[positive] += (values[positive].astype(float) * coordinate[z]).astype(np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(weight > 0, weighted / weight, np.float32(np.nan))
-        for z, values, inside in _channels(result):
-            positive = inside & (values > 0)
-            offset = mean[positive].astype(float) - coordinate[z]
-            scatter[positive] += (values[positive] * offset**2).astype(np.float32)
-        good = (weight > 0) & (scatter > 0)
-        dispersion = np.where(good, np.sqrt(scatter.astype(float) / weight), np.nan).astype(np.float32)
-    return Maps((flux.astype(float) * width).astype(np.float32), mean, dispersion, channels)
 
 
 def _channels(result: Result) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -88,29 +49,12 @@ def _channels(result: Result) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
                 yield box.z0 + n, data[n], inside
 
 
-def _has_coordinates(cube: Cube, settings: Settings) -> bool:
-    return cube.wcs is not None and settings["parameter.wcs"] and cube.shape[0] > 1
-
-
-def _spectral_coordinates(cube: Cube, settings: Settings) -> tuple[np.ndarray, float]:
-    """Return the spectral coordinate of every channel, and the channel width that moment 0 is multiplied by."""
-    z = np.arange(cube.shape[0], dtype=float)
-    if cube.wcs is None or not _has_coordinates(cube, settings):
-        return z, 1.0
-    return cube.wcs.to_world(np.zeros_like(z), np.zeros_like(z), z)[2], cube.scales.channel
-
-
-def _spectral_unit(result: Result) -> str:
-    """Return the unit of the spectral coordinate, that of the header as SoFiA prints it; pix for channel numbers."""
-    return result.cube.spectral_unit if _has_coordinates(result.cube, result.settings) else "pix"
-
-
 class _Map(Product):
     """One of the maps; an image, which has no spectral axis, has only that of moment 0."""
 
     def applies(self, result: Result) -> bool:
         """Return whether the data have channels."""
-        return int(result.cube.header["NAXIS"]) > 2
+        return has_channels(result.cube)
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
@@ -134,10 +78,7 @@ class Moment0(_Map):
 
     def write(self, result: Result, path: Path) -> None:
         """Write the map."""
-        unit = result.cube.scales.unit
-        if _has_coordinates(result.cube, result.settings):
-            unit = f"{unit}*{result.cube.spectral_unit}"
-        self._write(result, path, make_maps(result).moment0, unit)
+        self._write(result, path, make_maps(result).moment0, moment0_unit(result.cube, result.settings))
 
 
 class Moment1(_Map):
@@ -148,7 +89,7 @@ class Moment1(_Map):
 
     def write(self, result: Result, path: Path) -> None:
         """Write the map."""
-        self._write(result, path, make_maps(result).moment1, _spectral_unit(result))
+        self._write(result, path, make_maps(result).moment1, spectral_unit(result.cube, result.settings))
 
 
 class Moment2(_Map):
@@ -159,7 +100,7 @@ class Moment2(_Map):
 
     def write(self, result: Result, path: Path) -> None:
         """Write the map."""
-        self._write(result, path, make_maps(result).moment2, _spectral_unit(result))
+        self._write(result, path, make_maps(result).moment2, spectral_unit(result.cube, result.settings))
 
 
 class Channels(_Map):

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 
 @hookimpl
 def hisf_register_products() -> list[type[Product]]:
-    """Return noise, flags, cubes, masks, maps and catalogues."""
+    """Return noise, flags, cubes, masks, maps, catalogues and what is written of single sources."""
     from hisf.stages.products.ascii import AsciiCatalogue
+    from hisf.stages.products.cubelets import Cubelets
     from hisf.stages.products.filtered import FilteredCube
+    from hisf.stages.products.fits_table import FitsCatalogue
     from hisf.stages.products.flags import FlagLog
+    from hisf.stages.products.hdf5_table import Hdf5Catalogue
+    from hisf.stages.products.karma import KarmaAnnotations
     from hisf.stages.products.maps import Channels, MaskImage, Moment0, Moment1, Moment2
     from hisf.stages.products.mask import MaskCube, RawMask
     from hisf.stages.products.noise import NoiseCube, NoiseSpectrum
+    from hisf.stages.products.regions import RegionFile
     from hisf.stages.products.sdc2 import Sdc2Catalogue
     from hisf.stages.products.sql import SqlCatalogue
     from hisf.stages.products.votable import VOTableCatalogue
@@ -39,4 +44,9 @@ def hisf_register_products() -> list[type[Product]]:
         VOTableCatalogue,
         SqlCatalogue,
         Sdc2Catalogue,
+        FitsCatalogue,
+        Hdf5Catalogue,
+        KarmaAnnotations,
+        RegionFile,
+        Cubelets,
     ]

@@ -8,9 +8,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from hisf.data.catalogue import Catalogue
 from hisf.data.cube import Cube
-from hisf.data.header import number, text
 from hisf.settings import Settings
 from hisf.stages.products.contract import Product, Result
+from hisf.stages.products.frames import celestial_frame
 from hisf.stages.products.stamp import CREATOR, catalogue_time
 
 DATATYPES = {"text": 'datatype="char" arraysize="*"', "int": 'datatype="long"', "float": 'datatype="double"'}
@@ -70,19 +70,12 @@ def as_votable(catalogue: Catalogue, cube: Cube, settings: Settings) -> Iterator
 
 def coordinate_system(cube: Cube) -> str:
     """Return the COOSYS element of the cube's positions; empty where there is none."""
-    wcs = cube.wcs
-    if wcs is None:
-        return ""
-    if wcs.axes[0].name == "l":
-        return '<COOSYS ID="sky" system="galactic"/>'
-    if not wcs.equatorial:
-        return ""
-    equinox = number(cube.header, "EQUINOX", number(cube.header, "EPOCH"))
-    frame = text(cube.header, "RADESYS", "ICRS" if equinox is None else "FK4" if wcs.besselian else "FK5").upper()
-    if frame == "ICRS":
-        return '<COOSYS ID="sky" system="ICRS"/>'
-    system, letter, default = ("eq_FK4", "B", 1950.0) if frame.startswith("FK4") else ("eq_FK5", "J", 2000.0)
-    return f'<COOSYS ID="sky" system="{system}" equinox="{letter}{equinox or default:g}"/>'
+    frame, equinox = celestial_frame(cube)
+    if frame in ("fk4", "fk5"):
+        letter = "B" if frame == "fk4" else "J"
+        return f'<COOSYS ID="sky" system="eq_{frame.upper()}" equinox="{letter}{equinox:g}"/>'
+    system = {"icrs": "ICRS", "galactic": "galactic"}.get(frame, "")
+    return f'<COOSYS ID="sky" system="{system}"/>' if system else ""
 
 
 def _param(name: str, value: str, ucd: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from hisf.errors import FileAccessError
@@ -22,15 +25,18 @@ def check_places(paths: Iterable[Path], overwrite: bool) -> None:
     Raises
     ------
     FileAccessError
-        A folder cannot be written to, or a file is there already and must not be overwritten.
+        A folder cannot be written to, a file is there already and must not be overwritten, or a folder stands where a
+        file should go or the other way round.
     """
     for path in paths:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise FileAccessError(f"output.directory = {path.parent} cannot be written to; choose another folder.")
         if path.exists() and not overwrite:
             raise FileAccessError(f"{path} exists and output.overwrite is false; remove it or choose another name.")
-        if path.is_dir():
+        if path.is_dir() and not _is_folder(path):
             raise FileAccessError(f"{path} is a folder, where a product should go; remove it.")
+        if path.exists() and not path.is_dir() and _is_folder(path):
+            raise FileAccessError(f"{path} is a file, where a folder of products should go; remove it.")
 
 
 def product_path(base: Path, product: Product) -> Path:
@@ -45,11 +51,20 @@ def record_path(base: Path) -> Path:
 
 def write_products(products: Iterable[Product], moment: Moment, result: Result, base: Path) -> list[Path]:
     """Write the products of one moment; return their paths."""
-    return [
-        write_file(product_path(base, product), lambda path, product=product: product.write(result, path))
-        for product in products
-        if product.moment is moment and product.applies(result)
-    ]
+    paths = []
+    for product in products:
+        if product.moment is moment and product.applies(result):
+            path, write = product_path(base, product), partial(product.write, result)
+            if _is_folder(path):
+                paths.append(write_folder(path, write, re.compile(re.escape(base.name) + product.files)))
+            else:
+                paths.append(write_file(path, write))
+    return paths
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a product is a folder: one whose suffix has no dot."""
+    return "." not in path.name.rpartition("_")[2]
 
 
 def write_file(path: Path, write) -> Path:  # type: ignore[no-untyped-def]  # write(temporary path)
@@ -69,3 +84,51 @@ def write_file(path: Path, write) -> Path:  # type: ignore[no-untyped-def]  # wr
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def write_folder(path: Path, write: Callable[[Path], None], stale: re.Pattern[str]) -> Path:
+    """Write a folder of files beside its place and exchange it for the old one when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        ``write(folder)`` fills an empty folder.
+    stale : pattern
+        Files of an old folder that go, by their whole names; all others stay.
+
+    Raises
+    ------
+    FileAccessError
+        It cannot be written; the old folder is as it was.
+    """
+    place = path.resolve() if path.is_symlink() else path
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir()
+        write(beside)
+        _exchange(place, beside, stale)
+    except OSError as error:
+        raise FileAccessError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return path
+
+
+def _exchange(place: Path, new: Path, stale: re.Pattern[str]) -> None:
+    """Put ``new`` at ``place``; what is not stale in the old folder moves over."""
+    if not place.exists():
+        new.rename(place)
+        return
+    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        old.rename(place)
+        raise
+    for file in old.iterdir():
+        if not stale.fullmatch(file.name) and not (place / file.name).exists():
+            file.rename(place / file.name)
+    shutil.rmtree(old)
