@@ -12,15 +12,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hisf.data.box import Shape
 from hisf.data.catalogue import Catalogue
 from hisf.data.columns import ESTIMATED, FINDERS
 from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import InputError, NothingFoundError
+from hisf.execution.engine import open_workers
+from hisf.execution.fingerprint import fingerprint
+from hisf.execution.journal import Journal
 from hisf.execution.machine import say_when_compiling, set_threads, usable_memory
+from hisf.execution.plan import MemoryPlan, plan_memory
 from hisf.execution.progress import Progress
 from hisf.execution.statistics import Survey, survey
+from hisf.execution.tiling import Tiling
 from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import Settings, validate
@@ -34,12 +40,14 @@ from hisf.stages.finders.run import run_finders
 from hisf.stages.input.opening import open_inputs
 from hisf.stages.link.contract import Linker
 from hisf.stages.measure.catalogue import make_catalogue
+from hisf.stages.measure.contract import Measurement
 from hisf.stages.precondition.chain import active_steps, precondition, reload
 from hisf.stages.precondition.contract import Step
-from hisf.stages.products.contract import Moment, Result
+from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.names import product_base
 from hisf.stages.products.writing import (
     check_places,
+    journal_path,
     product_path,
     record_path,
     wanted_products,
@@ -118,7 +126,108 @@ def choose_stages(settings: Settings, manager: PluginManager) -> Stages:
     )
 
 
-def run(settings: Settings, manager: PluginManager, report: Report | None = None) -> Catalogue:
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A run that is about to begin: the cube is open, everything is chosen, nothing is computed.
+
+    Attributes
+    ----------
+    settings : Settings
+    base : Path
+        Folder and base name of the products.
+    cube : Cube
+    steps : list of Step
+    finders : list of Finder
+    linker, reliability, dilation, appraisal
+        One of each; None where the settings do without.
+    measurements : list of Measurement
+    products : list of Product
+    threads : int
+    memory : MemoryPlan
+    tiling : Tiling
+    """
+
+    settings: Settings
+    base: Path
+    cube: Cube
+    steps: list[Step]
+    finders: list[Finder]
+    linker: Linker
+    reliability: Reliability | None
+    dilation: Dilation | None
+    appraisal: Appraisal | None
+    measurements: list[Measurement]
+    products: list[Product]
+    threads: int
+    memory: MemoryPlan
+    tiling: Tiling
+
+    @property
+    def stages(self) -> dict[str, list[Any]]:
+        """What takes part, by stage."""
+        one = {
+            "link": self.linker,
+            "reliability": self.reliability,
+            "dilate": self.dilation,
+            "appraise": self.appraisal,
+        }
+        return {
+            "precondition": self.steps,
+            "finders": self.finders,
+            **{stage: [part] if part else [] for stage, part in one.items()},
+            "measure": self.measurements,
+            "products": self.products,
+        }
+
+
+def prepare(settings: Settings, manager: PluginManager, report: Report, replacing: bool = False) -> Job:
+    """Open the cube, choose what takes part in a run and share out its memory.
+
+    Parameters
+    ----------
+    settings : Settings
+    manager : PluginManager
+    report : Report
+        Filled in.
+    replacing : bool
+        Whether products may be there already.
+
+    Raises
+    ------
+    HisfError
+        With the exit code of its class: 5 files, 7 settings and input (spec sofia2 §5).
+    """
+    validate(settings)
+    limit = usable_memory(settings["pipeline.memory"])
+    wanted = _tile_of(settings)
+    chosen = choose_stages(settings, manager)
+    report.finders = [cls.name for cls in chosen.finders]
+    products = wanted_products([i.cls for i in manager.implementations("products")], settings)
+    say_when_compiling()
+    threads = set_threads(settings["pipeline.threads"])
+    base = report.base = product_base(settings)
+    places = [product_path(base, product) for product in products]
+    check_places([*places, record_path(base)], replacing or settings["output.overwrite"])
+    cube = open_inputs(manager, settings)
+    report.shape = cube.shape
+    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
+    finders = [cls(settings, cube) for cls in chosen.finders]
+    needed = max(finder.memory() for finder in finders)
+    memory = plan_memory(limit, cube.shape, cube.dtype.itemsize, needed, settings["pipeline.workers"])
+    job = Job(
+        settings, base, cube, steps, finders,
+        linker=chosen.linker(settings, cube),
+        reliability=chosen.reliability(settings, cube) if settings["reliability.enable"] else None,
+        dilation=chosen.dilation(settings, cube) if settings["dilation.enable"] else None,
+        appraisal=chosen.appraisal(settings, cube) if chosen.appraisal else None,
+        measurements=[i.cls(settings, cube) for i in manager.implementations("measure")],
+        products=products, threads=threads, memory=memory, tiling=memory.tiling(wanted),
+    )  # fmt: skip
+    report.used = {stage: [part.name for part in parts] for stage, parts in job.stages.items()}
+    return job
+
+
+def run(settings: Settings, manager: PluginManager, report: Report | None = None, resume: bool = False) -> Catalogue:
     """Run the pipeline.
 
     Parameters
@@ -128,6 +237,8 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     manager : PluginManager
     report : Report, optional
         Filled in as the run goes on, so that it tells the truth even when the run fails.
+    resume : bool
+        Go on where a run with these settings was interrupted.
 
     Returns
     -------
@@ -140,55 +251,43 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
         With the exit code of its class: 5 files, 7 settings and input, 8 nothing found (spec sofia2 §5).
     """
     report = report if report is not None else Report()
-    validate(settings)
-    stages = choose_stages(settings, manager)
-    report.finders = [cls.name for cls in stages.finders]
-    products = wanted_products([i.cls for i in manager.implementations("products")], settings)
-
-    say_when_compiling()
-    set_threads(settings["pipeline.threads"])
     progress = Progress(manager)
     report.timings = progress.timings
-    workspace = Workspace(usable_memory())
+    job = prepare(settings, manager, report, resume)
+    _describe(job.cube, job.steps, settings)
+    classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
+    journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
+    try:
+        catalogue = _run(job, journal, report, progress)
+    except NothingFoundError:
+        journal.remove()
+        raise
+    journal.remove()
+    return catalogue
 
-    base = report.base = product_base(settings)
-    places = [product_path(base, product) for product in products]
-    check_places([*places, record_path(base)], settings["output.overwrite"])
-    cube = open_inputs(manager, settings)
-    report.shape = cube.shape
-    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
-    finders = [cls(settings, cube) for cls in stages.finders]
-    linker = stages.linker(settings, cube)
-    reliability = stages.reliability(settings, cube) if settings["reliability.enable"] else None
-    dilation = stages.dilation(settings, cube) if settings["dilation.enable"] else None
-    appraisal = stages.appraisal(settings, cube) if stages.appraisal else None
-    measurements = [i.cls(settings, cube) for i in manager.implementations("measure")]
-    report.used = {
-        "precondition": [step.name for step in steps],
-        "finders": report.finders,
-        "link": [linker.name],
-        "reliability": [reliability.name] if reliability else [],
-        "dilate": [dilation.name] if dilation else [],
-        "appraise": [appraisal.name] if appraisal else [],
-        "measure": [measurement.name for measurement in measurements],
-        "products": [product.name for product in products],
-    }
-    _describe(cube, steps, settings)
 
-    searched = precondition(cube, steps, workspace, progress)
-    result = Result(settings, cube, searched=searched, measured=reload(cube, searched, steps), steps=tuple(steps))
+def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Catalogue:
+    """Take the stages in their order."""
+    settings, cube, base, products = job.settings, job.cube, job.base, job.products
+    workspace = job.memory.workspace(job.tiling.wanted[0], journal)
+
+    searched = precondition(cube, job.steps, workspace, progress)
+    result = Result(
+        settings, cube, searched=searched, measured=reload(cube, searched, job.steps), steps=tuple(job.steps)
+    )
     report.products += write_products(products, Moment.PRECONDITIONED, result, base)
     noise = _measure_cube(searched, workspace, progress, cube)
     report.rms = noise.rms
 
     score = settings["pipeline.scoreThreshold"]
-    searchers = [finder for finder in finders if finder.name != InputMask.name]
+    searchers = [finder for finder in job.finders if finder.name != InputMask.name]
     several = len(searchers) > 1
-    mask = run_finders(searchers, searched, score, workspace, progress)
+    with open_workers(settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
+        mask = run_finders(searchers, searched, score, workspace, progress, job.tiling, journal, workers)
     result = replace(result, mask=mask)
     report.products += write_products(products, Moment.FOUND, result, base)
-    given = [finder for finder in finders if finder not in searchers]
-    mask = run_finders(given, searched, score, workspace, progress, found=mask)
+    given = [finder for finder in job.finders if finder not in searchers]
+    mask = run_finders(given, searched, score, workspace, progress, job.tiling, found=mask)
     report.detected = len(mask.voxels())
     if not settings["linker.enable"]:
         raise NothingFoundError("linker.enable is false, so no sources are made of the detected voxels.")
@@ -196,35 +295,46 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     size = int(np.prod(cube.shape))
     with progress.stage("link", size) as advance:
         blanks = noise.finite < size
-        sources = linker.link(mask, searched, noise.rms, blanks, workspace, advance)
+        sources = job.linker.link(mask, searched, noise.rms, blanks, workspace, advance)
         sources = SourceList(sources.shape, (replace(s, finders=mask.finders_of(s.voxels)) for s in sources))
     report.linked = len(sources)
     found = f"{report.detected} voxels were detected" if report.detected else "no voxel was detected"
     _require(sources, f"{found}, so that no source is left after linking")
-    if reliability:
+    if job.reliability:
         with progress.stage("reliability", len(sources), "source"):
-            sources = _judge(sources, reliability, NETWORK_FINDER in report.finders, settings)
+            sources = _judge(sources, job.reliability, NETWORK_FINDER in report.finders, settings)
         _require(sources, f"none of {report.linked} linked sources is reliable")
-    if dilation:
+    if job.dilation:
         with progress.stage("dilate", len(sources), "source") as advance:
-            sources = dilation.dilate(sources, searched, advance)
+            sources = job.dilation.dilate(sources, searched, advance)
     assert result.measured is not None
-    if appraisal:
+    if job.appraisal:
         judged = len(sources)
         with progress.stage("appraise", judged, "source") as advance:
-            sources = appraisal.appraise(sources, searched, result.measured, workspace, advance)
-        _require(sources, f"the appraisal {appraisal.name} keeps none of {judged} sources")
+            sources = job.appraisal.appraise(sources, searched, result.measured, workspace, advance)
+        _require(sources, f"the appraisal {job.appraisal.name} keeps none of {judged} sources")
     report.kept = len(sources)
 
-    own = [FINDERS] * several + [*ESTIMATED] * bool(appraisal)
+    own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)
     with progress.stage("measure", len(sources), "source") as advance:
-        catalogue = make_catalogue(sources, result.measured, cube, settings, measurements, advance, own)
+        catalogue = make_catalogue(sources, result.measured, cube, settings, job.measurements, advance, own)
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
     with progress.stage("write", len(products), "product"):
         result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(products, Moment.DONE, result, base)
     return catalogue
+
+
+def _tile_of(settings: Settings) -> Shape:
+    """Return ``pipeline.tile`` as (z, y, x)."""
+    tile = settings["pipeline.tile"]
+    if len(tile) != 3:
+        raise InputError(
+            f"pipeline.tile = {settings.text('pipeline.tile')} ({settings.origin('pipeline.tile')}) has {len(tile)} "
+            "values; sizes along x, y and z are needed, 0 where it does not matter."
+        )
+    return tile[2], tile[1], tile[0]
 
 
 def _judge(sources: SourceList, reliability: Reliability, network: bool, settings: Settings) -> SourceList:

@@ -15,9 +15,10 @@ from hisf.settings import COMMAND_LINE, Settings
 @click.command("run", short_help="Find sources as a parameter file says.")
 @click.argument("arguments", nargs=-1, required=True, metavar="PAR [KEY=VALUE]...")
 @click.option("--finder", metavar="NAME", help="Use this finder and nothing else changes; join several with +.")
+@click.option("--resume", is_flag=True, help="Go on where the same run was interrupted.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but warnings and errors.")
 @click.option("--verbose", "-v", is_flag=True, help="Explain decisions.")
-def command(arguments: tuple[str, ...], finder: str | None, quiet: bool, verbose: bool) -> None:
+def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet: bool, verbose: bool) -> None:
     """Run the pipeline on the cube that a parameter file names.
 
     Parameter files and KEY=VALUE settings are taken in order; later ones override. Exit codes are SoFiA's: 0 success,
@@ -38,7 +39,7 @@ def command(arguments: tuple[str, ...], finder: str | None, quiet: bool, verbose
 
         report = Report()
         try:
-            catalogue = run(settings, manager, report)
+            catalogue = run(settings, manager, report, resume)
         except HisfError as error:
             if isinstance(error, NothingFoundError) or error.exit_code == 1:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)

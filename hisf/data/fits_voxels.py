@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from hisf.data.header import axis_sizes, number
 from hisf.errors import FileAccessError, InputError
 
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-RELEASE = 1 << 24  # bytes of one read after which its pages are handed back
+RELEASE = 1 << 24  # bytes of the file that a read may touch before their pages are handed back
+PAGES = 1 << 16  # bytes that the system maps around the first one touched
 
 
 class Scaling:
@@ -82,6 +84,8 @@ class FitsVoxels:
             raise FileAccessError(
                 f"{path} is truncated: its header promises {length} bytes of data, the file holds {max(present, 0)}."
             )
+        self._made_of = path, header, offset
+        self._touched = 0  # bytes of the file that may be mapped
         # axes 3 and 4: one of them has length 1, so both orders are the same bytes
         depth = int(np.prod(sizes[2:])) if len(sizes) > 2 else 1
         self.shape: Shape = (depth, sizes[1] if len(sizes) > 1 else 1, sizes[0])
@@ -91,20 +95,35 @@ class FitsVoxels:
         self._mapped = np.frombuffer(self._pages, stored, count, offset).reshape(self.shape)
         self.dtype = np.dtype(np.float32) if self.integer else stored.newbyteorder("=")
 
+    def __reduce__(self) -> tuple[type[FitsVoxels], tuple[Path, fits.Header, int]]:
+        """Pickle what the file is opened with, not what is in it."""
+        return FitsVoxels, self._made_of
+
     def read(self, box: Box) -> np.ndarray:
         """Return the physical values of ``box``, a new array in native byte order."""
-        values = self.scaling.apply(self._mapped[box.slices])
-        self._release(values.nbytes)
-        return values
+        return self._by_pieces(box, self.dtype, self.scaling.apply)
 
     def read_stored(self, box: Box) -> np.ndarray:
         """Return the values of ``box`` as they stand in the file (for integer masks), native byte order."""
+        native = self._mapped.dtype.newbyteorder("=")
+        return self._by_pieces(box, native, lambda stored: stored.astype(native))
+
+    def _by_pieces(self, box: Box, dtype: np.dtype, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Read a few channels at a time and hand their pages back, so that they do not count as memory in use."""
         stored = self._mapped[box.slices]
-        values = stored.astype(stored.dtype.newbyteorder("="))
-        self._release(values.nbytes)
+        depth, rows, columns = stored.shape
+        row = self.shape[2] * stored.itemsize
+        touched = rows * min(row, columns * stored.itemsize + PAGES)  # by one channel
+        channels = max(1, RELEASE // max(1, touched))
+        values = convert(stored) if depth <= channels else np.empty(stored.shape, dtype)
+        for z in range(0, depth, channels) if depth > channels else ():
+            values[z : z + channels] = convert(stored[z : z + channels])
+            self._release(channels * touched)
+        self._release(min(depth, channels) * touched)
         return values
 
-    def _release(self, read: int) -> None:
-        """Hand the pages of a large read back, so that they do not count as memory of this process."""
-        if read >= RELEASE and hasattr(mmap, "MADV_DONTNEED"):
+    def _release(self, touched: int) -> None:
+        self._touched += touched
+        if self._touched >= RELEASE and hasattr(mmap, "MADV_DONTNEED"):
             self._pages.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0

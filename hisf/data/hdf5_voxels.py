@@ -49,6 +49,7 @@ class Hdf5Voxels:
     def __init__(self, path: Path, dataset: str = "") -> None:
         import h5py
 
+        self._made_of = path, dataset
         try:
             self.file = h5py.File(path, "r")
         except OSError as error:
@@ -74,6 +75,10 @@ class Hdf5Voxels:
         self.integer = stored.kind in "iu"
         self.scaling = Scaling(self.header, self.integer)
         self.dtype = np.dtype(np.float32) if self.integer else stored.newbyteorder("=")
+
+    def __reduce__(self) -> tuple[type[Hdf5Voxels], tuple[Path, str]]:
+        """Pickle what the file is opened with, not what is in it."""
+        return Hdf5Voxels, self._made_of
 
     def read(self, box: Box) -> np.ndarray:
         """Return the physical values of ``box``, a new array in native byte order."""

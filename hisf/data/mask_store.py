@@ -26,32 +26,20 @@ class MaskStore:
         self._pieces: dict[str, list[np.ndarray]] = {}
         self._union: np.ndarray | None = None
 
-    def add(self, core: Box, mask: np.ndarray, finder: str = "") -> int:
-        """Add the detected voxels of ``core``.
+    def add(self, voxels: np.ndarray, finder: str = "") -> None:
+        """Add detected voxels.
 
         Parameters
         ----------
-        core : Box
-            In cube coordinates.
-        mask : ndarray of bool, shape ``core.shape`` (z, y, x)
+        voxels : ndarray of int64, shape (n,)
+            Raster indices, as from `raster`.
         finder : str
             Who detected them.
-
-        Returns
-        -------
-        int
-            How many voxels of ``core`` are detected.
         """
         pieces = self._pieces.setdefault(finder, [])
-        flat = np.flatnonzero(mask)
-        if flat.size:
-            _, ny, nx = self.shape
-            _, cy, cx = core.shape
-            z, rest = np.divmod(flat, cy * cx)
-            y, x = np.divmod(rest, cx)
-            pieces.append((x + core.x0) + nx * ((y + core.y0) + ny * (z + core.z0)))
+        if voxels.size:
+            pieces.append(voxels)
             self._union = None
-        return int(flat.size)
 
     def voxels(self) -> np.ndarray:
         """Return the raster indices of all detected voxels, ascending, each once."""
@@ -94,3 +82,26 @@ class MaskStore:
             if high > low:
                 yield Box(bottom, top, 0, self.shape[1], 0, self.shape[2]), index[low:high]
             top = bottom
+
+
+def raster(core: Box, mask: np.ndarray, shape: Shape) -> np.ndarray:
+    """Return the raster indices ``x + nx·(y + ny·z)`` in a cube of ``shape`` of the voxels that are True.
+
+    Parameters
+    ----------
+    core : Box
+        In cube coordinates.
+    mask : ndarray of bool, shape ``core.shape`` (z, y, x)
+    shape : tuple of int
+        (z, y, x) of the cube.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Ascending.
+    """
+    flat = np.flatnonzero(mask)
+    (_, ny, nx), (_, cy, cx) = shape, core.shape
+    z, rest = np.divmod(flat, max(1, cy * cx))
+    y, x = np.divmod(rest, max(1, cx))
+    return (x + core.x0) + nx * ((y + core.y0) + ny * (z + core.z0))

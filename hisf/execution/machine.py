@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
+
+from hisf.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -12,8 +15,8 @@ SHARE = 0.6  # of the available memory
 NOTICE = logging.INFO + 5  # a message for every user that is no warning
 
 
-def set_threads(wanted: int) -> None:
-    """Set the number of threads of the compiled kernels (spec sofia2 §1.4).
+def set_threads(wanted: int) -> int:
+    """Set the number of threads of the compiled kernels and return it (spec sofia2 §1.4).
 
     Parameters
     ----------
@@ -26,7 +29,9 @@ def set_threads(wanted: int) -> None:
     if wanted <= 0:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         wanted = int(given) if given.isdigit() and int(given) > 0 else processors
-    numba.set_num_threads(min(wanted, processors))
+    wanted = min(wanted, processors)
+    numba.set_num_threads(wanted)
+    return wanted
 
 
 def say_when_compiling() -> None:
@@ -43,9 +48,38 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
 
 
-def usable_memory() -> int:
-    """Return the bytes that a run may use: 60 % of what is available to this process."""
-    return int(SHARE * min(_available(), _container_limit()))
+def usable_memory(wanted: str = "") -> int:
+    """Return the bytes that a run may use.
+
+    Parameters
+    ----------
+    wanted : str
+        A number of bytes with or without a unit, as in ``2GB`` (10⁹) or ``2GiB`` (2³⁰); empty means 60 % of what is
+        available to this process.
+
+    Raises
+    ------
+    InputError
+        It is not a number of bytes.
+    """
+    if not wanted.strip():
+        return int(SHARE * min(_available(), _container_limit()))
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kMGT]?)(i?)B?\s*", wanted, re.IGNORECASE)
+    size = 0
+    if match:
+        power = " KMGT".index(match[2].upper() or " ")
+        size = int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    if not size:
+        raise InputError(f"pipeline.memory = {wanted} is not an amount of memory; write for example 2GB.")
+    return size
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process takes now; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _available() -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +15,15 @@ from hisf.data.box import Box, Shape, slabs
 from hisf.data.voxels import ArrayVoxels, Voxels
 
 Transform = Callable[[np.ndarray, Box], np.ndarray]
+SLAB_BYTES = 1 << 26
+
+
+class Memory(Protocol):
+    """Keeps results of a run that was interrupted; see `hisf.execution.journal`."""
+
+    def remember(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what was kept under a name, or else compute and keep it."""
+        ...
 
 
 class FilteredVoxels:
@@ -53,35 +64,75 @@ class Workspace:
         Bytes of one slab where the cube is not held in memory.
     scratch : Path, optional
         Folder for scratch files; the system's temporary folder otherwise.
+    channels : int
+        Depth of slabs where it is not left to ``slab_bytes``.
+    memory : Memory, optional
+        What an interrupted run left behind.
     """
 
-    def __init__(self, limit: int, slab_bytes: int = 1 << 26, scratch: Path | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        slab_bytes: int = SLAB_BYTES,
+        scratch: Path | None = None,
+        channels: int = 0,
+        memory: Memory | None = None,
+    ) -> None:
         self._left = limit
         self._slab_bytes = slab_bytes
         self._scratch = scratch
+        self._channels = channels
+        self._memory = memory
+        self._maps: list[mmap.mmap] = []
+
+    def remember(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return an array that takes long to compute: a resumed run finds it where the interrupted one left it.
+
+        Parameters
+        ----------
+        name : str
+            Of the array; a finder's begin with its own name.
+        compute : callable
+            Without arguments; a function of the settings and the cube alone.
+        """
+        return compute() if self._memory is None else self._memory.remember(name, compute)
+
+    def depth(self, voxels: Voxels) -> int:
+        """Return how many channels a slab of `slabs` has."""
+        nz, ny, nx = voxels.shape
+        if isinstance(voxels, ArrayVoxels) and not self._maps:
+            return nz
+        return max(1, self._channels or self._slab_bytes // max(1, ny * nx * voxels.dtype.itemsize))
 
     def slabs(self, voxels: Voxels) -> Iterator[Box]:
         """Cut a cube into slabs of whole channels, from the last channel down.
 
         A cube that lies in memory is one slab; slabs of another cube are as deep as `slab_bytes` allows.
         """
-        nz, ny, nx = voxels.shape
-        channels = nz if isinstance(voxels, ArrayVoxels) else self._slab_bytes // (ny * nx * voxels.dtype.itemsize)
-        return slabs(voxels.shape, max(1, channels))
+        for box in slabs(voxels.shape, self.depth(voxels)):
+            yield box
+            self.release()
 
     def allocate(self, shape: Shape, dtype: np.dtype) -> np.ndarray:
-        """Return an array of ``shape``, filled with zeros: in memory where there is room, else in a scratch file."""
+        """Return an array of ``shape``, filled with zeros: in memory where there is room, else in a scratch file.
+
+        What was read of a scratch file or written to it stays in memory until the next slab of `slabs` or `rows`, or
+        until `release`.
+        """
         size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
         if size <= self._left:
             self._left -= size
             return np.zeros(shape, dtype)
         with tempfile.TemporaryFile(prefix="hisf-", dir=self._scratch) as file:
-            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)  # the mapping outlives the file's name
+            file.truncate(size)
+            pages = mmap.mmap(file.fileno(), size)  # which outlives the file's name
+        self._maps.append(pages)
+        return np.frombuffer(pages, dtype).reshape(shape)
 
     def hold(self, voxels: Voxels) -> Voxels:
         """Load a cube into memory where there is room; otherwise return it as it is, to be read again and again."""
         size = int(np.prod(voxels.shape, dtype=object)) * voxels.dtype.itemsize
-        if isinstance(voxels, ArrayVoxels) or size > self._left:
+        if isinstance(voxels, ArrayVoxels) or self._channels or size > self._left:
             return voxels
         self._left -= size
         array = np.empty(voxels.shape, voxels.dtype)
@@ -95,6 +146,7 @@ class Workspace:
         depth = max(1, self._slab_bytes // (nz * nx * voxels.dtype.itemsize))
         for y in range(0, ny, depth):
             yield Box(0, nz, y, min(ny, y + depth), 0, nx)
+            self.release()
 
     def transform(self, voxels: Voxels, transform: Transform, whole_spectra: bool = False) -> Voxels:
         """Return the cube seen through ``transform``; a cube that `hold` loaded is changed in place."""
@@ -103,4 +155,11 @@ class Workspace:
         channels = max(1, self._slab_bytes // voxels.array[0].nbytes)
         for box in self.rows(voxels) if whole_spectra else slabs(voxels.shape, channels):
             voxels.array[box.slices] = transform(voxels.array[box.slices], box)
+            self.release()
         return voxels
+
+    def release(self) -> None:
+        """Leave the pages of scratch files to the system, which keeps what was written."""
+        for pages in self._maps:
+            if hasattr(mmap, "MADV_DONTNEED"):
+                pages.madvise(mmap.MADV_DONTNEED)

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 
 from hisf.data.columns import ESTIMATED
-from hisf.data.mask_store import MaskStore
+from hisf.data.mask_store import MaskStore, raster
 from hisf.data.source import Source, SourceList
 from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.execution.workspace import Workspace
@@ -64,7 +64,7 @@ def check_appraisal(
     opened = as_cube(array, header)
     noise = 1.4826 * float(np.nanmedian(np.abs(array)))
     store = MaskStore(array.shape)
-    store.add(opened.region, np.nan_to_num(array) > LEVEL * noise)
+    store.add(raster(opened.region, np.nan_to_num(array) > LEVEL * noise, array.shape))
     workspace = Workspace(MEMORY)
     linked = EllipsoidLinker(settings, opened).link(store, opened, noise, False, workspace, lambda n: None)
     before = list(linked)

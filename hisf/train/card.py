@@ -123,8 +123,9 @@ def _scores(scores: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
         "## Calibration",
         "",
         f"{scores['cubes']} simulated cubes, {scores['sources']} sources, {scores['galaxies']} of them galaxies. "
-        f"Logits become: {_knots(about['calibration']['curve'])}, linear between, constant beyond; with a second finder "
-        f"more by {_numbers(about['calibration'])}. Uncertainties are stretched by {_numbers(about['stretch'])}.",
+        f"Logits become: {_knots(about['calibration']['curve'])}, linear between, constant beyond; with a second "
+        f"finder more by {_numbers(about['calibration'])}. "
+        f"Uncertainties are stretched by {_numbers(about['stretch'])}.",
         "",
         "| sources | stated confidence | share of galaxies |",
         "| --- | --- | --- |",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hisf.data.box import Box
-from hisf.data.mask_store import MaskStore
+from hisf.data.mask_store import MaskStore, raster
 
 SHAPE = (4, 5, 6)
 
@@ -25,7 +25,7 @@ def tiles(draw):
 def test_union_of_overlapping_tiles(pieces):
     store, dense = MaskStore(SHAPE), np.zeros(SHAPE, bool)
     for core, mask in pieces:
-        assert store.add(core, mask) == mask.sum()
+        store.add(raster(core, mask, SHAPE))
         dense[core.slices] |= mask
     for _ in range(2):  # asking twice changes nothing
         found = store.voxels()
@@ -37,7 +37,7 @@ def test_union_of_overlapping_tiles(pieces):
 def test_slabs_go_from_the_last_channel_down(pieces, channels):
     store = MaskStore(SHAPE)
     for core, mask in pieces:
-        store.add(core, mask)
+        store.add(raster(core, mask, SHAPE))
     found = list(store.slabs(channels))
     tops = [box.z1 for box, _ in found]
     assert tops == sorted(tops, reverse=True)
@@ -52,9 +52,9 @@ def test_slabs_go_from_the_last_channel_down(pieces, channels):
 
 def test_adding_after_reading():
     store = MaskStore(SHAPE)
-    store.add(Box(3, 4, 0, 1, 0, 2), np.ones((1, 1, 2), bool))
+    store.add(raster(Box(3, 4, 0, 1, 0, 2), np.ones((1, 1, 2), bool), store.shape))
     assert store.voxels().tolist() == [90, 91]
-    store.add(Box(0, 1, 0, 1, 1, 2), np.ones((1, 1, 1), bool))
+    store.add(raster(Box(0, 1, 0, 1, 1, 2), np.ones((1, 1, 1), bool), store.shape))
     assert store.voxels().tolist() == [1, 90, 91]
 
 
@@ -62,7 +62,7 @@ def test_adding_after_reading():
 def test_who_found_a_voxel(pieces, asked):
     store, dense = MaskStore(SHAPE), {}
     for (core, mask), finder in pieces:
-        store.add(core, mask, finder)
+        store.add(raster(core, mask, SHAPE), finder)
         dense.setdefault(finder, np.zeros(SHAPE, bool))[core.slices] |= mask
     wanted = np.zeros(SHAPE, bool)
     wanted[asked[0].slices] = asked[1]
@@ -75,7 +75,7 @@ def test_who_found_a_voxel(pieces, asked):
 def test_raster_indices_of_a_cube_beyond_32_bits():
     shape = (4000, 3000, 2000)
     store = MaskStore(shape)
-    store.add(Box(3999, 4000, 2999, 3000, 1999, 2000), np.ones((1, 1, 1), bool))
+    store.add(raster(Box(3999, 4000, 2999, 3000, 1999, 2000), np.ones((1, 1, 1), bool), store.shape))
     assert store.voxels().tolist() == [4000 * 3000 * 2000 - 1]
 
 

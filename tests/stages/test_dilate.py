@@ -37,7 +37,7 @@ def grow(data, mask, threshold, xy, z, rms=1.0, keep_negative=False, streamed=Fa
         f"dilation.threshold={threshold}", f"dilation.iterationsXY={xy}", f"dilation.iterationsZ={z}",
     ])  # fmt: skip
     store = MaskStore(data.shape)
-    store.add(Box.whole(data.shape), mask)
+    store.add(np.flatnonzero(mask))
     voxels = cube if streamed else ArrayVoxels(data)
     blanks = bool(np.isnan(data).any())
     before = EllipsoidLinker(settings, cube).link(store, voxels, rms, blanks, Workspace(1 << 30), lambda n: None)

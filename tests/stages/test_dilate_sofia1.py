@@ -25,7 +25,7 @@ def grow(data, mask, threshold, xy, z, streamed=False):
         f"dilation.threshold={threshold}", f"dilation.iterationsXY={xy}", f"dilation.iterationsZ={z}",
     ])  # fmt: skip
     store = MaskStore(data.shape)
-    store.add(Box.whole(data.shape), mask)
+    store.add(np.flatnonzero(mask))
     voxels = cube if streamed else ArrayVoxels(data)
     blanks = bool(np.isnan(data).any())
     before = EllipsoidLinker(settings, cube).link(store, voxels, 1.0, blanks, Workspace(1 << 30), lambda n: None)

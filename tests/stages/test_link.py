@@ -19,7 +19,7 @@ LOOSE = ["linker.minSizeXY=1", "linker.minSizeZ=1"]
 def link(mask, data, arguments=(), rms=1.0, channels=0, linker=EllipsoidLinker):
     cube = as_cube(data, make_header(data.shape))
     store = MaskStore(data.shape)
-    store.add(Box.whole(data.shape), mask)
+    store.add(np.flatnonzero(mask))
     voxels = cube if channels else ArrayVoxels(data)
     workspace = Workspace(0, channels * data[0].nbytes) if channels else Workspace(1 << 30)
     done = []

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from hisf.data.box import Box
 from hisf.data.mask_store import MaskStore
 from hisf.data.source import SourceList
 from hisf.data.voxels import ArrayVoxels
@@ -64,7 +63,7 @@ def linked(data, mask, rms=1.0, keep_negative=False):
         ]
     )
     store = MaskStore(data.shape)
-    store.add(Box.whole(data.shape), mask)
+    store.add(np.flatnonzero(mask))
     return EllipsoidLinker(settings, cube).link(
         store, ArrayVoxels(data), rms, False, Workspace(1 << 30), lambda n: None
     )

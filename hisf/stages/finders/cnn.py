@@ -71,6 +71,10 @@ class Network(Finder):
         """Return the margin that a patch sees."""
         return self._segmenter.halo
 
+    def memory(self) -> int:
+        """Return the bytes of the layers of the network for one patch."""
+        return self._segmenter.memory
+
     def passes(self) -> int:
         """Return the measurement of the noise."""
         return 1

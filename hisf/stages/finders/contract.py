@@ -33,10 +33,16 @@ class Finder(ABC):
         What the user writes in ``pipeline.finder`` and after ``--finder``.
     parameters : tuple of Parameter
         Declared under the finder's own prefix; they are parsed, checked, listed and documented like any other.
+    portable : bool
+        Whether `find` may run in another process, to which the finder is pickled after `look`.
+    reads_tiles : bool
+        Whether `find` looks at the data of a tile; where it is False, they are zeros that were never read.
     """
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    portable: ClassVar[bool] = True
+    reads_tiles: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
         self.settings = settings
@@ -62,10 +68,19 @@ class Finder(ABC):
         voxels : Voxels
             The preconditioned cube.
         workspace : Workspace
-            Cuts the cube into slabs that fit the memory, and lends scratch arrays.
+            Cuts the cube into slabs that fit the memory, lends scratch arrays, and remembers what a resumed run need
+            not compute again.
         advance : callable
             ``advance(n)`` after every n voxels, for the progress display.
         """
+
+    def arrays(self) -> tuple[int, ...]:
+        """Return the bytes of the arrays as large as the cube that `look` asks the workspace for; none by default."""
+        return ()
+
+    def memory(self) -> int:
+        """Return the bytes that `find` needs besides a tile and its answer; 0 by default."""
+        return 0
 
     def passes(self) -> int:
         """Return how often `look` reads the cube, for the progress display."""

@@ -3,16 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from hisf.data.box import Box, Tile
-from hisf.data.mask_store import MaskStore
+from hisf.data.mask_store import MaskStore, raster
 from hisf.data.voxels import Voxels
 from hisf.errors import PluginError
+from hisf.execution.engine import Workers
+from hisf.execution.journal import Journal
 from hisf.execution.progress import Progress
+from hisf.execution.tiling import Tiling
 from hisf.execution.workspace import Workspace
 from hisf.stages.finders.contract import Finder
+
+
+@dataclass(frozen=True)
+class Search:
+    """A finder at work on any tile of a cube: all that a worker needs to know.
+
+    Attributes
+    ----------
+    finder : Finder
+        After `Finder.look`.
+    voxels : Voxels
+        The preconditioned cube.
+    score_threshold : float
+        Voxels of a higher score are detected, where the finder gives scores.
+    """
+
+    finder: Finder
+    voxels: Voxels
+    score_threshold: float
+
+    def __call__(self, core: Box) -> np.ndarray:
+        """Return the raster indices of what is detected in the core of a tile: int64, ascending.
+
+        Raises
+        ------
+        PluginError
+            The finder returns something that is neither a mask nor a score of the tile's shape.
+        """
+        box = core.grow(self.finder.halo(), self.voxels.shape)
+        if self.finder.reads_tiles:
+            data = self.voxels.read(box).view()
+        else:
+            data = np.broadcast_to(self.voxels.dtype.type(0), box.shape)
+        data.flags.writeable = False
+        tile = Tile(core, box, data)
+        return raster(core, detected(self.finder, tile, self.score_threshold)[tile.inner], self.voxels.shape)
 
 
 def run_finders(
@@ -21,6 +61,9 @@ def run_finders(
     score_threshold: float,
     workspace: Workspace,
     progress: Progress,
+    tiling: Tiling,
+    journal: Journal | None = None,
+    workers: Workers | None = None,
     found: MaskStore | None = None,
 ) -> MaskStore:
     """Return what the finders detect in a cube: the union of their masks, tile by tile.
@@ -34,6 +77,12 @@ def run_finders(
         Voxels of a higher score are detected, where a finder gives scores.
     workspace : Workspace
     progress : Progress
+    tiling : Tiling
+        How the cube is cut; the result does not depend on it.
+    journal : Journal, optional
+        Where finished tiles are kept, and looked for.
+    workers : Workers, optional
+        Other processes that compute tiles.
     found : MaskStore, optional
         What was detected before; it is added to, and returned.
 
@@ -47,27 +96,35 @@ def run_finders(
     for finder in finders:
         with progress.stage(finder.name, size * (1 + finder.passes())) as advance:
             finder.look(voxels, workspace, advance)
-            for core in _cores(finder, voxels, workspace):
-                box = core.grow(finder.halo(), voxels.shape)
-                data = voxels.read(box).view()
-                data.flags.writeable = False
-                tile = Tile(core, box, data)
-                store.add(core, detected(finder, tile, score_threshold)[tile.inner], finder.name)
+            search = Search(finder, voxels, score_threshold)
+            for core, detections in _tiles(search, tiling, journal, workers if finder.portable else None):
+                store.add(detections, finder.name)
+                workspace.release()
                 advance(core.size)
     return store
 
 
-def _cores(finder: Finder, voxels: Voxels, workspace: Workspace) -> Iterator[Box]:
-    """Cut the cube into tiles: slabs of whole channels, or the cells of the finder's grid."""
-    grid = finder.grid()
-    if grid == (1, 1, 1):
-        yield from workspace.slabs(voxels)
-        return
-    (nz, ny, nx), (dz, dy, dx) = voxels.shape, grid
-    for z in range(0, nz, dz):
-        for y in range(0, ny, dy):
-            for x in range(0, nx, dx):
-                yield Box(z, min(nz, z + dz), y, min(ny, y + dy), x, min(nx, x + dx))
+def _tiles(
+    search: Search, tiling: Tiling, journal: Journal | None, workers: Workers | None
+) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yield every tile with what is detected in it, in any order; those that are known already come first."""
+    missing = []
+    for core in tiling.cores(search.voxels, search.finder.grid(), search.finder.halo()):
+        known = journal.recall(_entry(search, core)) if journal else None
+        if known is None:
+            missing.append(core)
+        else:
+            yield core, known
+    answers = workers.map_tiles(search, missing) if workers else ((core, search(core)) for core in missing)
+    for core, detections in answers:
+        if journal:
+            journal.keep(_entry(search, core), detections)
+        yield core, detections
+
+
+def _entry(search: Search, core: Box) -> str:
+    """Return the name of a tile in the journal."""
+    return f"{search.finder.name} tile {core.z0}:{core.z1} {core.y0}:{core.y1} {core.x0}:{core.x1}"
 
 
 def detected(finder: Finder, tile: Tile, score_threshold: float) -> np.ndarray:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import numpy as np
 
 from hisf.data.box import Box, Tile
 from hisf.data.cube import Cube
+from hisf.data.mask_store import raster
 from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.errors import IndexRangeError, InputError
 from hisf.execution.statistics import cube_noise
@@ -36,6 +38,7 @@ class SmoothAndClip(Finder):
     """
 
     name = "scfind"
+    portable = reads_tiles = False
     mask: np.ndarray
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
@@ -46,6 +49,12 @@ class SmoothAndClip(Finder):
         """Return the (spatial FWHM, spectral width) pairs in the order in which they are applied."""
         spatial, spectral = self.settings["scfind.kernelsXY"], self.settings["scfind.kernelsZ"]
         return [(xy, z) for xy in sorted(spatial) for z in sorted(spectral)]
+
+    def arrays(self) -> tuple[int, ...]:
+        """Return the bytes of the mask and of the smoothed cube."""
+        voxels = int(np.prod(self.cube.shape))
+        smooths = any(fwhm or width for fwhm, width in self.kernels())
+        return (voxels, voxels * self.cube.dtype.itemsize) if smooths else (voxels,)
 
     def passes(self) -> int:
         """Return the noise measurement and one pass per kernel."""
@@ -64,22 +73,36 @@ class SmoothAndClip(Finder):
         self.mask = workspace.allocate(voxels.shape, np.dtype(np.bool_))
         smoothed: np.ndarray | None = None
         for fwhm, width in self.kernels():
-            if not fwhm and not width:
-                self._clip(voxels, noise, workspace, "kernel 0 × 0")
-            else:
-                if smoothed is None:
-                    smoothed = workspace.allocate(voxels.shape, voxels.dtype)
-                self._smooth(voxels, smoothed, fwhm, width, noise, workspace)
-                copy: Voxels = ArrayVoxels(smoothed)
-                if s["scaleNoise.enable"] and s["scaleNoise.scfind"]:
-                    copy = workspace.transform(copy, measure_noise(copy, s, workspace).divide)
-                level = cube_noise(copy, workspace, s["scfind.statistic"], s["scfind.fluxRange"])
-                self._clip(copy, level, workspace, f"kernel {fwhm:g} × {width}")
+            if (fwhm or width) and smoothed is None:
+                smoothed = workspace.allocate(voxels.shape, voxels.dtype)
+            search = partial(self._search, voxels, smoothed, fwhm, width, noise, workspace)
+            self._mark(workspace.remember(f"{self.name} kernel {fwhm:g} × {width}", search), voxels, workspace)
             advance(int(np.prod(voxels.shape)))
 
     def find(self, tile: Tile) -> np.ndarray:
         """Return the mask of the tile."""
         return self.mask[tile.box.slices]
+
+    def _search(
+        self, voxels: Voxels, smoothed: np.ndarray | None, fwhm: float, width: int, noise: float, workspace: Workspace
+    ) -> np.ndarray:
+        """Search with one kernel, add to the mask and return the raster indices of all of it, ascending."""
+        s = self.settings
+        copy, level = voxels, noise
+        if smoothed is not None and (fwhm or width):
+            self._smooth(voxels, smoothed, fwhm, width, noise, workspace)
+            copy = ArrayVoxels(smoothed)
+            if s["scaleNoise.enable"] and s["scaleNoise.scfind"]:
+                copy = workspace.transform(copy, measure_noise(copy, s, workspace).divide)
+            level = cube_noise(copy, workspace, s["scfind.statistic"], s["scfind.fluxRange"])
+        return self._clip(copy, level, workspace, f"kernel {fwhm:g} × {width}")
+
+    def _mark(self, found: np.ndarray, voxels: Voxels, workspace: Workspace) -> None:
+        """Set the mask to voxels that a run before this one found."""
+        plane = voxels.shape[1] * voxels.shape[2]
+        for box in workspace.slabs(voxels):
+            low, high = np.searchsorted(found, (box.z0 * plane, box.z1 * plane))
+            self.mask[box.slices].reshape(-1)[found[low:high] - box.z0 * plane] = True
 
     def _check_kernels(self) -> None:
         nz, ny, nx = self.cube.shape
@@ -134,8 +157,8 @@ class SmoothAndClip(Finder):
                 result[...] = planes[box.z0 - reach : box.z1 - reach]
             blank_like(result, source if whole else voxels.read(box))
 
-    def _clip(self, voxels: Voxels, noise: float, workspace: Workspace, kernel: str) -> None:
-        """Add the voxels above the threshold to the mask."""
+    def _clip(self, voxels: Voxels, noise: float, workspace: Workspace, kernel: str) -> np.ndarray:
+        """Add the voxels above the threshold to the mask; return the raster indices of the mask, ascending."""
         from hisf.kernels.clip import clip
 
         threshold = self.settings["scfind.threshold"] * noise
@@ -144,6 +167,10 @@ class SmoothAndClip(Finder):
                 f"scfind.threshold: the noise of {self.cube.name} is {noise:g} ({kernel}), so that no threshold can be "
                 "set; the cube may be blank or constant."
             )
+        found = [np.empty(0, np.int64)]
         for box in workspace.slabs(voxels):
-            clip(voxels.read(box), threshold, self.mask[box.slices])
+            mask = self.mask[box.slices]
+            clip(voxels.read(box), threshold, mask)
+            found.append(raster(box, mask, voxels.shape))
         log.info("S+C %s: rms %g", kernel, noise)
+        return np.concatenate(found[::-1])
