@@ -18,8 +18,8 @@ from hisf.data.columns import ESTIMATED, FINDERS
 from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
-from hisf.errors import InputError, NothingFoundError
-from hisf.execution.engine import open_workers
+from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundError, OutOfMemoryError
+from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
 from hisf.execution.machine import say_when_compiling, set_threads, usable_memory
@@ -50,12 +50,15 @@ from hisf.stages.products.writing import (
     journal_path,
     product_path,
     record_path,
+    remove_leftovers,
     wanted_products,
     write_products,
 )
 from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability
 
 log = logging.getLogger(__name__)
+
+RESUMABLE = (FileAccessError, OutOfMemoryError, LostWorkerError)  # what may go well the next time
 
 
 @dataclass
@@ -254,13 +257,15 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     progress = Progress(manager)
     report.timings = progress.timings
     job = prepare(settings, manager, report, resume)
+    remove_leftovers([*(product_path(job.base, product) for product in job.products), record_path(job.base)])
     _describe(job.cube, job.steps, settings)
     classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
     journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
     try:
         catalogue = _run(job, journal, report, progress)
-    except NothingFoundError:
-        journal.remove()
+    except HisfError as error:
+        if not isinstance(error, RESUMABLE):
+            journal.remove()
         raise
     journal.remove()
     return catalogue

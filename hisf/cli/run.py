@@ -11,6 +11,8 @@ from hisf.cli.settings import load, what_is_ignored
 from hisf.errors import HisfError, NothingFoundError
 from hisf.settings import COMMAND_LINE, Settings
 
+log = logging.getLogger(__name__)
+
 
 @click.command("run", short_help="Find sources as a parameter file says.")
 @click.argument("arguments", nargs=-1, required=True, metavar="PAR [KEY=VALUE]...")
@@ -36,6 +38,7 @@ def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet:
 
         from hisf.pipeline import Report, run
         from hisf.stages.products.record import write_record
+        from hisf.stages.products.writing import journal_path
 
         report = Report()
         try:
@@ -43,6 +46,10 @@ def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet:
         except HisfError as error:
             if isinstance(error, NothingFoundError) or error.exit_code == 1:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)
+            raise
+        except KeyboardInterrupt:
+            if journal_path(report.base).is_dir():
+                log.warning("The run goes on from here with --resume.")
             raise
         record = write_record(settings, manager, report, display.warnings, "", 0)
         display.summarise(catalogue, report, record)

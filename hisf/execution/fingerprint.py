@@ -40,9 +40,15 @@ def fingerprint(settings: Settings, classes: Iterable[type]) -> dict[str, str]:
             if path.is_file():
                 found[f"the content of {name}"] = _file(path)
     for cls in classes:
-        source = inspect.getsourcefile(cls)
-        found[f"the plugin {cls.__module__}.{cls.__name__}"] = _file(Path(source)) if source else ""
+        found[f"the plugin {cls.__module__}.{cls.__name__}"] = _source(cls)
     return found
+
+
+def _source(cls: type) -> str:
+    try:
+        return _file(Path(inspect.getfile(cls)))
+    except (OSError, TypeError):  # made at run time
+        return ""
 
 
 def _file(path: Path) -> str:

@@ -24,7 +24,7 @@ WRITTEN_BY = "fingerprint.json"
 
 
 class Journal:
-    """The journal of a run, beside its products.
+    """The journal of a run, beside its products; its folder is made for the first entry.
 
     Parameters
     ----------
@@ -38,12 +38,11 @@ class Journal:
     ------
     InputError
         The entries that are there were made from something else.
-    FileAccessError
-        The folder cannot be written.
     """
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, str], resume: bool) -> None:
         self.folder = folder
+        self._fingerprint = dict(fingerprint)
         written = _read(folder / WRITTEN_BY)
         if written is not None and resume:
             _compare(folder, written, fingerprint)
@@ -51,12 +50,7 @@ class Journal:
             return
         if resume:
             log.warning("There is no journal %s to resume from; the run begins anew.", folder)
-        try:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            _write(folder / WRITTEN_BY, lambda path: path.write_text(json.dumps(dict(fingerprint), indent=1)))
-        except OSError as error:
-            raise FileAccessError(f"The journal {folder} cannot be written ({error.strerror or error}).") from None
+        shutil.rmtree(folder, ignore_errors=True)
 
     def recall(self, name: str) -> np.ndarray | None:
         """Return the entry of a name; None where there is none."""
@@ -95,6 +89,9 @@ class Journal:
                 file.attrs["name"] = name
 
         try:
+            if not self.folder.exists():
+                self.folder.mkdir()
+                _write(self.folder / WRITTEN_BY, lambda path: path.write_text(json.dumps(self._fingerprint, indent=1)))
             _write(self._path(name), write)
         except OSError as error:
             raise FileAccessError(f"The journal {self.folder} cannot be written ({error}).") from None

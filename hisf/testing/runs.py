@@ -27,6 +27,7 @@ def run_pipeline(
     *,
     plugins: Iterable[object] = (),
     report: Report | None = None,
+    resume: bool = False,
 ) -> Catalogue:
     """Run the pipeline on a file, with the defaults of SoFiA, its finder too, where nothing else is asked for.
 
@@ -42,6 +43,8 @@ def run_pipeline(
         Modules or objects with hook implementations, registered beside those that are installed.
     report : Report, optional
         Filled in with what is not in the catalogue.
+    resume : bool
+        Go on where a run with these settings was interrupted.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def run_pipeline(
     for n, plugin in enumerate(plugins):
         manager.register(plugin, f"test-{n}", "the test")
     given = ["scfind.enable=true", f"input.data={path}", f"output.directory={out_dir}", *arguments]
-    return run(load_settings(given, manager.parameters()), manager, report)
+    return run(load_settings(given, manager.parameters()), manager, report, resume)
 
 
 class _Silent:

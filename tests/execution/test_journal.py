@@ -89,8 +89,9 @@ def test_leftovers_of_a_killed_write_are_no_entries(tmp_path):
 
 def test_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("x")
+    journal = Journal(tmp_path / "file" / "j", FINGERPRINT, resume=False)
     with pytest.raises(FileAccessError, match="journal"):
-        Journal(tmp_path / "file" / "j", FINGERPRINT, resume=False)
+        journal.keep("tile", np.array([1]))
 
 
 def test_fingerprint_sees_the_content_of_files_and_no_threads(tmp_path):

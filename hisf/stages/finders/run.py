@@ -108,6 +108,8 @@ def _tiles(
     search: Search, tiling: Tiling, journal: Journal | None, workers: Workers | None
 ) -> Iterator[tuple[Box, np.ndarray]]:
     """Yield every tile with what is detected in it, in any order; those that are known already come first."""
+    if not search.finder.reads_tiles:
+        journal = None  # there is nothing to save
     missing = []
     for core in tiling.cores(search.voxels, search.finder.grid(), search.finder.halo()):
         known = journal.recall(_entry(search, core)) if journal else None

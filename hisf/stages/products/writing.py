@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -52,6 +53,34 @@ def record_path(base: Path) -> Path:
 def journal_path(base: Path) -> Path:
     """Return the folder of what an interrupted run leaves behind."""
     return base.with_name(base.name + "_journal")
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what killed runs had written beside products, and put back the folders that they were exchanging.
+
+    What runs that are alive are writing stays.
+    """
+    for path in paths:
+        for beside in path.parent.glob(f".{glob.escape(path.name)}.*.*"):
+            process, _, kind = beside.name.removeprefix(f".{path.name}.").partition(".")
+            if not process.isdigit() or kind not in ("part", "old") or _is_alive(int(process)):
+                continue
+            if kind == "old" and not path.exists():
+                beside.rename(path)
+            elif beside.is_dir():
+                shutil.rmtree(beside, ignore_errors=True)
+            else:
+                beside.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to someone else
+        return True
+    return process != os.getpid()
 
 
 def write_products(products: Iterable[Product], moment: Moment, result: Result, base: Path) -> list[Path]:
@@ -121,11 +150,29 @@ def write_folder(path: Path, write: Callable[[Path], None], stale: re.Pattern[st
     return path
 
 
+def _also(path: Path, other: Path) -> None:
+    """Let a file or folder be found at another place too, in the same file system."""
+    if path.is_dir():
+        shutil.copytree(path, other, symlinks=True, copy_function=_link)
+    else:
+        _link(path, other)
+
+
+def _link(path: Path | str, other: Path | str) -> None:
+    try:
+        os.link(path, other, follow_symlinks=False)
+    except OSError:  # a file system without links
+        shutil.copy2(path, other, follow_symlinks=False)
+
+
 def _exchange(place: Path, new: Path, stale: re.Pattern[str]) -> None:
-    """Put ``new`` at ``place``; what is not stale in the old folder moves over."""
+    """Put ``new`` at ``place``, with what is not stale in the old folder."""
     if not place.exists():
         new.rename(place)
         return
+    for file in place.iterdir():
+        if not stale.fullmatch(file.name) and not (new / file.name).exists():
+            _also(file, new / file.name)
     old = place.with_name(f".{place.name}.{os.getpid()}.old")
     place.rename(old)
     try:
@@ -133,7 +180,4 @@ def _exchange(place: Path, new: Path, stale: re.Pattern[str]) -> None:
     except OSError:
         old.rename(place)
         raise
-    for file in old.iterdir():
-        if not stale.fullmatch(file.name) and not (place / file.name).exists():
-            file.rename(place / file.name)
     shutil.rmtree(old)
