@@ -281,7 +281,7 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
         settings, cube, searched=searched, measured=reload(cube, searched, job.steps), steps=tuple(job.steps)
     )
     report.products += write_products(products, Moment.PRECONDITIONED, result, base)
-    noise = _measure_cube(searched, workspace, progress, cube)
+    noise = measure_cube(searched, workspace, progress, cube)
     report.rms = noise.rms
 
     score = settings["pipeline.scoreThreshold"]
@@ -289,7 +289,7 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     several = len(searchers) > 1
     with open_workers(settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
         mask = run_finders(searchers, searched, score, workspace, progress, job.tiling, journal, workers)
-    result = replace(result, mask=mask)
+    result = replace(result, mask=mask, rms=noise.rms)
     report.products += write_products(products, Moment.FOUND, result, base)
     given = [finder for finder in job.finders if finder not in searchers]
     mask = run_finders(given, searched, score, workspace, progress, job.tiling, found=mask)
@@ -378,7 +378,7 @@ def _describe(cube: Cube, steps: list[Step], settings: Settings) -> None:
         log.info("%s", note)
 
 
-def _measure_cube(voxels: Voxels, workspace: Workspace, progress: Progress, cube: Cube) -> Survey:
+def measure_cube(voxels: Voxels, workspace: Workspace, progress: Progress, cube: Cube) -> Survey:
     """Measure the global noise, which later stages use as their unit (spec sofia2 §2.2, step 16)."""
     with progress.stage("global noise", int(np.prod(voxels.shape))) as advance:
         noise = survey(voxels, workspace, advance=advance)

@@ -14,6 +14,7 @@ from hisf.errors import HisfError, InputError, OutOfMemoryError
 
 COMMANDS = {
     "run": "Find sources as a parameter file says.",
+    "merge": "Make one catalogue from jobs on parts of a cube.",
     "simulate": "Make an HI cube with galaxies, noise and truth.",
     "train": "Train the networks.",
     "inject": "Completeness on your own cube, from mock galaxies.",

@@ -57,7 +57,8 @@ class Workers:
     def map_tiles(self, task: Task, boxes: Iterable[Box]) -> Iterator[tuple[Box, Any]]:
         """Yield ``(box, task(box))`` for every box, each once, in the order in which they are ready.
 
-        A box whose worker is lost is computed again. Few boxes are on their way at a time, however many there are.
+        A box whose worker is lost is computed again, the last time with no other beside it, so that the one at fault
+        is known. Few boxes are on their way at a time, however many there are.
 
         Parameters
         ----------
@@ -74,17 +75,19 @@ class Workers:
         """
         pickled, waiting, again, lost = _pickled(task), iter(boxes), list[Box](), Counter[Box]()
         while True:
+            broken: list[Box] = []
             with self._opening(pickled) as submit:
                 flying: dict[Future[Any], Box] = {}
-                broken: list[Box] = []
-                while not broken:
-                    while len(flying) < IN_FLIGHT * self.number:
+                while True:
+                    suspected = any(lost[box] == ATTEMPTS - 1 for box in again)
+                    room = 0 if broken else 1 if suspected else IN_FLIGHT * self.number
+                    while len(flying) < room:
                         box = again.pop() if again else next(waiting, None)
                         if box is None:
                             break
                         flying[_sent(submit, box)] = box
                     if not flying:
-                        return
+                        break
                     for future in wait(flying, return_when=FIRST_COMPLETED).done:
                         box = flying.pop(future)
                         try:
@@ -93,8 +96,10 @@ class Workers:
                             broken.append(box)
                         else:
                             yield box, answer
-                again += [*broken, *flying.values()]
-            lost.update(again)
+            if not broken:
+                return
+            lost.update(broken)
+            again += broken
             box, times = lost.most_common(1)[0]
             if times >= ATTEMPTS:
                 raise LostWorkerError(_sentence(box, times))
@@ -194,7 +199,7 @@ def _submitting(client: Any, threads: int) -> Opening:
                     if error is None:
                         answer.set_result(future.result())
                     elif isinstance(error, KilledWorker):
-                        answer.set_exception(LostWorkerError(_sentence(box, ATTEMPTS)))
+                        answer.set_exception(BrokenExecutor(str(error)))
                     else:
                         answer.set_exception(error)
 
@@ -210,7 +215,7 @@ def _submitting(client: Any, threads: int) -> Opening:
 def _client(settings: Settings, engine: str, number: int, threads: int, memory: int) -> Iterator[Any]:
     """Connect with a dask scheduler, starting it where it is not an address."""
     distributed = _import("distributed")
-    _import("dask").config.set({"distributed.scheduler.allowed-failures": ATTEMPTS})
+    _import("dask").config.set({"distributed.scheduler.allowed-failures": 0})
     with ExitStack() as stack:
         if "://" in engine:
             try:

@@ -99,13 +99,20 @@ class Segmenter:
     def _patch(self, patch: Box, box: Box, data: np.ndarray, normalisation: Normalisation) -> np.ndarray | None:
         """Return the scores of a patch of averaged voxels; None where all it sees is blank."""
         seen = patch.grow(MARGIN, self.sampling.coarse_shape)
-        coarse = self.sampling.average(data[self.sampling.fine(seen).inside(box).slices])
-        values = normalisation.apply(coarse, seen)
-        if not values.any():
+        tensor = self._input(seen, data[self.sampling.fine(seen).inside(box).slices], normalisation)
+        if tensor is None:
             return None
-        pad = [(0, -n % s) for n, s in zip(values.shape, STRIDE, strict=True)]
-        tensor = torch.from_numpy(np.pad(values, pad) if any(p for _, p in pad) else values)[None, None]
         with torch.inference_mode(), reuse_memory():
-            tensor = tensor.to(self._device, self._precision).contiguous(memory_format=torch.channels_last_3d)
             inner = patch.inside(seen).slices
             return torch.sigmoid(self._network(tensor)[0, 0][inner].float()).cpu().numpy()
+
+    def _input(self, seen: Box, data: np.ndarray, normalisation: Normalisation) -> torch.Tensor | None:
+        """Return what the network sees of a box of averaged voxels; None where it is all blank."""
+        values = normalisation.apply(self.sampling.average(data), seen)
+        if not values.any():
+            return None
+        padded = [n + -n % s for n, s in zip(values.shape, STRIDE, strict=True)]
+        tensor = torch.zeros((1, 1, *padded), dtype=self._precision)
+        nz, ny, nx = values.shape
+        tensor[0, 0, :nz, :ny, :nx] = torch.from_numpy(values)
+        return tensor.to(self._device).contiguous(memory_format=torch.channels_last_3d)

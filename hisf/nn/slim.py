@@ -35,8 +35,8 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return features of the same shape."""
-        y = torch.relu(self.norm_a(self.a(x)))
-        return torch.relu(x + self.norm_b(self.b(y)))
+        y = torch.relu_(self.norm_a(self.a(x)))
+        return torch.relu_(x + self.norm_b(self.b(y)))
 
 
 class Down(nn.Module):
@@ -54,7 +54,7 @@ class Down(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return features on the coarser grid."""
-        return torch.relu(self.norm(self.conv(x)))
+        return torch.relu_(self.norm(self.conv(x)))
 
 
 class Up(nn.Module):

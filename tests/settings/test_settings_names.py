@@ -155,6 +155,7 @@ OWN = {
     "output.writeCatFITS",
     "output.writeCatHDF5",
     "output.writeRegions",
+    "output.writeSources",
     "cnn.architecture",
     "cnn.weights",
     "cnn.threshold",

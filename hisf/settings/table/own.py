@@ -92,6 +92,13 @@ PARAMETERS = (
         "output.writeCatHDF5", Kind.BOOL, "false", "Write the catalogue as a table in HDF5 (NAME_cat.h5).", _SINCE
     ),
     Parameter(
+        "output.writeSources",
+        Kind.BOOL,
+        "false",
+        "Write all sources with their voxels (NAME_sources.h5), from which hisf merge makes one catalogue of jobs.",
+        _SINCE,
+    ),
+    Parameter(
         "output.writeRegions",
         Kind.BOOL,
         "false",

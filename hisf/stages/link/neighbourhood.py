@@ -44,7 +44,7 @@ class NeighbourhoodLinker(Linker):
         neighbourhood = self.neighbourhood()
         linker = VoxelLinker(voxels.shape, neighbourhood)
         pieces = [np.empty(0)]
-        for box, index in mask.slabs(self._depth(voxels, workspace)):
+        for box, index in mask.slabs(workspace.depth(voxels)):
             values = voxels.read(box).reshape(-1)[index - box.z0 * voxels.shape[1] * voxels.shape[2]]
             keep = np.isfinite(values)
             if s["linker.positivity"]:
@@ -69,11 +69,6 @@ class NeighbourhoodLinker(Linker):
                 source = source.flagged(Flag.BLANK)
             sources.append(source)
         return SourceList(voxels.shape, sources)
-
-    @staticmethod
-    def _depth(voxels: Voxels, workspace: Workspace) -> int:
-        """Return the number of channels of one slab."""
-        return max(box.shape[0] for box in workspace.slabs(voxels))
 
     @staticmethod
     def _near_blank(source: Source, voxels: Voxels, near: np.ndarray) -> bool:

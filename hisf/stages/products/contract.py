@@ -41,6 +41,8 @@ class Result:
         What the finders found.
     sources : SourceList
     catalogue : Catalogue
+    rms : float
+        Global noise of the searched cube, in data units.
     """
 
     settings: Settings
@@ -51,6 +53,7 @@ class Result:
     mask: MaskStore | None = None
     sources: SourceList | None = None
     catalogue: Catalogue | None = None
+    rms: float = float("nan")
 
 
 class Product(ABC):

@@ -25,6 +25,7 @@ def hisf_register_products() -> list[type[Product]]:
     from hisf.stages.products.noise import NoiseCube, NoiseSpectrum
     from hisf.stages.products.regions import RegionFile
     from hisf.stages.products.sdc2 import Sdc2Catalogue
+    from hisf.stages.products.sources import SourcesFile
     from hisf.stages.products.sql import SqlCatalogue
     from hisf.stages.products.votable import VOTableCatalogue
 
@@ -48,5 +49,6 @@ def hisf_register_products() -> list[type[Product]]:
         Hdf5Catalogue,
         KarmaAnnotations,
         RegionFile,
+        SourcesFile,
         Cubelets,
     ]
