@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "Train the networks.",
     "inject": "Completeness on your own cube, from mock galaxies.",
     "score": "Score a catalogue against the truth.",
+    "compare": "Compare two catalogues, and their masks.",
     "check": "Say what is wrong with a parameter file.",
     "params": "List and explain parameters.",
     "template": "Print a commented parameter file.",

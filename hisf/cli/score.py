@@ -172,7 +172,9 @@ def _show_match(console: Console, card: Scorecard) -> None:
             for low, high in edges
         ]
         if rows:
-            print_table(console, "", [label, "truth", "found", "completeness", "detections", "real", "reliability"], rows)
+            print_table(
+                console, "", [label, "truth", "found", "completeness", "detections", "real", "reliability"], rows
+            )
 
 
 def _bin_cells(bin_: Bin | None) -> list[str]:
