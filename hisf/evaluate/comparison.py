@@ -195,8 +195,8 @@ def compare_outputs(a: Output, b: Output, beam: float | None = None, tolerance: 
         match, method, beam = _match_overlaps(overlaps, places, a.raw.n, b.raw.n), BY_MASK, math.nan
     else:
         raise InputError(
-            f"{a.path} and {b.path} cannot be matched: not both have a mask of the same size (output.writeMask = true), and "
-            f"{a.obstacle or b.obstacle}"
+            f"{a.path} and {b.path} cannot be matched: not both have a mask of the same size "
+            f"(output.writeMask = true), and {a.obstacle or b.obstacle}"
         )
     rows_a, rows_b = match.detections, match.truths
     raw_a, raw_b = a.raw, b.raw
