@@ -17,8 +17,22 @@ if TYPE_CHECKING:
 
     from hisf.evaluate.comparison import Comparison
     from hisf.evaluate.differences import ColumnDifference
+    from hisf.evaluate.outputs import Output
 
 FIGURES = ("png", "pdf", "svg")
+LISTED = (
+    "id",
+    "name",
+    "x",
+    "y",
+    "z",
+    "f_sum",
+    "line_flux_integral",
+    "w50",
+    "rel",
+    "confidence",
+)  # of sources in one only
+MOST = 10  # of them
 TABLES = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv"}
 
 
@@ -93,6 +107,8 @@ def _show(result: Comparison) -> None:
     console.print(f"\n[bold]{counts}[/bold]; matched by {result.method}{within}.", soft_wrap=True)
     _show_masks(console, result)
     _show_columns(console, result)
+    _show_only(console, "A", result.a, result.only_a)
+    _show_only(console, "B", result.b, result.only_b)
     for note in result.notes:
         console.print(f"note: {escape(note)}", soft_wrap=True)
     if result.identical:
@@ -130,6 +146,25 @@ def _show_columns(console: Console, result: Comparison) -> None:
         names = ["column", "unit", "sources", "differ", "no value", "median B−A", "largest", "relative"]
         print_table(console, "Values that differ, over the sources in both", names, [_cells(c) for c in differing])
     console.print(f"{same} of {len(result.columns)} common columns agree in every matched source.")
+
+
+def _show_only(console: Console, side: str, output: Output, rows: np.ndarray) -> None:
+    """List sources of one catalogue, those of the largest flux first."""
+    from hisf.cli.tables import print_table
+
+    names = [name for name in LISTED if name in output.raw.columns]
+    if not len(rows) or not names:
+        return
+    flux = output.raw.columns.get("f_sum", output.raw.columns.get("line_flux_integral", np.zeros(output.raw.n)))
+    first = rows[np.argsort(-np.nan_to_num(flux[rows]), kind="stable")][:MOST]
+    heads = [f"{name} [{unit}]" if (unit := output.raw.units.get(name, "")) else name for name in names]
+    cells = [[_text(name, output.raw.columns[name][row]) for name in names] for row in first]
+    more = f", the {len(first)} of the largest flux" if len(first) < len(rows) else ""
+    print_table(console, f"Only in {side}{more}", heads, cells)
+
+
+def _text(name: str, value: float | str) -> str:
+    return str(value) if isinstance(value, str) else f"{value:.0f}" if name == "id" else f"{value:.4g}"
 
 
 def _cells(column: ColumnDifference) -> list[str]:

@@ -123,6 +123,15 @@ def test_what_another_threshold_changes(runs):
     assert failed.value.exit_code == 1
 
 
+def test_sources_in_one_only_are_listed(runs):
+    out = compare(runs / "deep", runs / "shallow")
+    faint = min(Table.read(runs / "deep" / "run_cat.xml"), key=lambda row: row["f_sum"])
+    listed = out.partition("Only in A\n")[2].splitlines()
+    assert str(faint["name"]) in listed[3] and f" {faint['f_sum']:.4g} " in listed[3]
+    assert "Only in B" not in out
+    assert max(len(line) for line in out.splitlines() if line[:1] == "|") <= 120
+
+
 def test_sides_change_places(runs):
     there, back = compared(runs / "deep", runs / "shallow"), compared(runs / "shallow", runs / "deep")
     assert (there["only_a"], there["only_b"]) == (back["only_b"], back["only_a"]) == (1, 0)
