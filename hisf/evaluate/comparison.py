@@ -224,7 +224,8 @@ def _overlaps(a: Output, b: Output, notes: list[str]) -> tuple[str, Overlaps | N
                 return "", None
     has = [name for name, output in (("A", a), ("B", b)) if output.mask_cube or output.mask_image]
     if has:
-        notes.append(f"Masks are not compared: of the same kind, only {has[0]} has one (output.writeMask = true).")
+        which = f"only {has[0]} has one (output.writeMask = true)" if len(has) == 1 else "one is a cube, one an image"
+        notes.append(f"Masks are not compared: {which}.")
     return "", None
 
 

@@ -202,6 +202,8 @@ def _logarithmic(ax: Axes, axis: str) -> None:
     """Make an axis logarithmic, with plain numbers at 1, 2, 5, 10, …, and at more steps where it is short."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    if not np.isfinite(ax.dataLim.minposx if axis == "x" else ax.dataLim.minposy):
+        return  # nothing positive to show
     (ax.set_xscale if axis == "x" else ax.set_yscale)("log")
     low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
     steps = (1.0, 2.0, 5.0) if high > 8.0 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)

@@ -38,7 +38,7 @@ def compare(*arguments):
     result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False, standalone_mode=False)
     if result.exception:
         raise result.exception
-    return result.output
+    return result.stdout
 
 
 def compared(*arguments):
@@ -153,7 +153,7 @@ def test_without_masks_positions_match(runs, tmp_path):
     shutil.copy(runs / "deep" / "run_mask.fits", tmp_path / "deep")
     result = compare_outputs(open_output(tmp_path / "deep"), open_output(tmp_path / "shallow"))
     assert result.beam == pytest.approx(40.0)  # 4 pixels of 10 arcsec, of the header of the map
-    assert result.notes == ["Masks are not compared: of the same kind, only A has one (output.writeMask = true)."]
+    assert result.notes == ["Masks are not compared: only A has one (output.writeMask = true)."]
 
 
 def test_masks_on_the_sky_are_compared_where_there_is_no_cube(runs, tmp_path):
@@ -251,6 +251,17 @@ def test_figures_are_there_and_the_same_twice(runs, tmp_path):
             assert str(path) in compare(runs / "deep", runs / "shallow", "--figure", path)
         first, second = (path.read_bytes() for path in paths)
         assert first.startswith(start) and first == second
+
+
+def test_a_catalogue_without_rows(runs, tmp_path):
+    lines = (runs / "deep" / "run_cat.txt").read_text().splitlines(keepends=True)
+    (tmp_path / "empty_cat.txt").write_text("".join(lines[:21]))
+    figure, table = tmp_path / "figure.png", tmp_path / "table.ecsv"
+    result = compared(tmp_path, runs / "deep", "--figure", figure, "--table", table)
+    assert (result["a"]["sources"], result["matched"], result["only_b"], result["identical"]) == (0, 0, 3, False)
+    assert list(Table.read(table)["class"]) == ["only B"] * 3
+    assert "No difference" in compare(tmp_path, tmp_path, "--figure", figure)
+    assert compared(runs / "deep", tmp_path, "--figure", figure)["only_a"] == 3
 
 
 def test_a_folder_of_several_runs_wants_a_name(runs, tmp_path):
