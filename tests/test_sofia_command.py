@@ -166,6 +166,16 @@ def test_every_key_of_the_newest_sofia(call, shared):
     assert finders() == ["scfind"]
 
 
+@pytest.mark.shared
+def test_a_par_file_of_sofia_gives_sofias_catalogue(call, shared, tmp_path):
+    """No word changed."""
+    golden = shared / "parity" / "goldens" / "plain_defaults"
+    Path("plain.fits").symlink_to(shared / "parity" / "cubes" / "plain.fits")
+    assert call(str(golden / "case.par"))[::2] == (0, "")
+    result = compare_outputs(open_output(golden / "g_cat.xml"), open_output(tmp_path / "plain"))
+    assert result.identical and len(result.rows_a) > 3 and len(result.columns) == 46
+
+
 def test_under_the_name_of_sofia_and_with_its_threads(tmp_path):
     """In a process of its own, called by another name, with the threads that the batch system gives."""
     write_fits(tmp_path / "cube.fits", *make_cube())
