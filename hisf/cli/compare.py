@@ -20,18 +20,8 @@ if TYPE_CHECKING:
     from hisf.evaluate.outputs import Output
 
 FIGURES = ("png", "pdf", "svg")
-LISTED = (
-    "id",
-    "name",
-    "x",
-    "y",
-    "z",
-    "f_sum",
-    "line_flux_integral",
-    "w50",
-    "rel",
-    "confidence",
-)  # of sources in one only
+# of sources in one catalogue only
+LISTED = ("id", "name", "x", "y", "z", "f_sum", "line_flux_integral", "w50", "rel", "confidence")
 MOST = 10  # of them
 TABLES = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv"}
 

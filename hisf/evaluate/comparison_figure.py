@@ -62,10 +62,10 @@ def draw_comparison(result: Comparison, path: Path, kind: str) -> None:
         columns = min(2, max(1, len(panels)))
         rows = max(1, -(-len(panels) // columns))
         figure = Figure(figsize=(WIDTH * columns, 0.3 + 2.9 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).flat
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for ax, panel in zip(axes, panels, strict=False):
             panel(ax)
-        for ax in list(axes)[len(panels) :]:
+        for ax in axes[len(panels) :]:
             ax.set_axis_off()
         handles = [
             figure.axes[0].plot([], [], marker, color=colour, ms=5 * size, label=c.label, **_fill(colour, marker))[0]
@@ -193,7 +193,7 @@ def _column(c: _Class, name: str) -> np.ndarray:
 def _name(output: Output, column: str, whose: str = "") -> str:
     """Return the label of an axis: words, column, unit."""
     unit = output.raw.units.get(column, "")
-    unit = SHOWN.get(unit, (unit,))[0].replace("*", " ")
+    unit = SHOWN.get(unit, (unit,))[0].replace("*", " ").replace(" / ", "/")
     words = f"{WORDS[column]} {column}{whose}"
     return f"{words} [{unit}]" if unit else words
 
