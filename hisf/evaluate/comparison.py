@@ -186,13 +186,12 @@ def compare_outputs(a: Output, b: Output, beam: float | None = None, tolerance: 
     notes: list[str] = []
     kind, overlaps = _overlaps(a, b, notes)
     places = _label_places(a, b, overlaps, kind, notes) if overlaps else None
-    if overlaps and places and kind == "cube":
+    world = a.table is not None and b.table is not None
+    if overlaps and places and (kind == "cube" or not world):
         match, method, beam = _match_overlaps(overlaps, places, a.raw.n, b.raw.n), BY_MASK, math.nan
     elif a.table is not None and b.table is not None:
         beam = beam or _beam(a, b, notes)
         match, method = cross_match(a.table, b.table, beam), BY_POSITION
-    elif overlaps and places:
-        match, method, beam = _match_overlaps(overlaps, places, a.raw.n, b.raw.n), BY_MASK, math.nan
     else:
         raise InputError(
             f"{a.path} and {b.path} cannot be matched: not both have a mask of the same size "
