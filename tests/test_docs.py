@@ -20,7 +20,7 @@ from hisf.evaluate.reading import read_catalogue
 from hisf.settings import PARAMETERS, load_settings
 from hisf.stages.products.contract import Product
 from hisf.stages.products.plugin import hisf_register_products
-from hisf.testing import as_cube, check_finder, make_cube, run_pipeline, write_fits
+from hisf.testing import GaussianSource, as_cube, check_finder, make_cube, run_pipeline, write_fits
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -90,7 +90,10 @@ def test_every_command_is_mentioned(command: str) -> None:
     assert f"hisf {command}" in README + PLUGINS + ARCHITECTURE
 
 
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ("architecture", "galaxies", "plugins", "products"))]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("architecture", "compare", "galaxies", "hisf-sofia", "plugins", "products")),
+]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -194,3 +197,16 @@ def test_the_example_cube_can_be_made_again(tmp_path: Path) -> None:
     truths = [Table.read(folder / "sdc2_like_truth.txt", format="ascii") for folder in (tmp_path, ROOT / "examples")]
     for name in ("ra", "dec", "line_flux_integral", "central_freq", "w20"):
         assert np.allclose(truths[0][name], truths[1][name], rtol=1e-6)
+
+
+def test_the_comparison_from_python_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [GaussianSource(0.02, 20, 16, 18), GaussianSource(0.005, 8, 8, 8)]
+    cube = write_fits(tmp_path / "cube.fits", *make_cube(sources=sources))
+    for name, threshold in (("classic", 12), ("network", 4)):  # names of the page; the threshold makes the difference
+        (tmp_path / name).mkdir()
+        run_pipeline(cube, tmp_path / name, [f"scfind.threshold={threshold}", "output.writeMask=true"])
+    monkeypatch.chdir(tmp_path)
+    made = module(block((ROOT / "docs" / "compare.md").read_text(encoding="utf-8"), "compare_outputs"))
+    assert len(made.result.rows_a) == 1
+    (added,) = made.added
+    assert added["class"] == "only B" and abs(added["z_b"] - 8) < 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import click
@@ -20,6 +21,7 @@ COMMANDS = {
     "inject": "Completeness on your own cube, from mock galaxies.",
     "score": "Score a catalogue against the truth.",
     "plan": "Say what a run would take: memory, tiles, time.",
+    "compare": "Compare two catalogues, and their masks.",
     "check": "Say what is wrong with a parameter file.",
     "params": "List and explain parameters.",
     "template": "Print a commented parameter file.",
@@ -61,12 +63,13 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with an exit code: SoFiA's, or 130 when interrupted (spec sofia2 §5)."""
-    sys.exit(_guarded())
+    sys.exit(guarded(lambda: cli.main(prog_name="hisf", standalone_mode=False)))
 
 
-def _guarded() -> int:
+def guarded(call: Callable[[], object]) -> int:
+    """Call a command; return its exit code, and say in one sentence what went wrong."""
     try:
-        cli.main(prog_name="hisf", standalone_mode=False)
+        call()
     except HisfError as error:
         return _fail(str(error), error.exit_code)
     except click.exceptions.Exit as leaving:

@@ -9,6 +9,7 @@ import click
 from hisf.cli.display import Display
 from hisf.cli.settings import load, what_is_ignored
 from hisf.errors import HisfError, NothingFoundError
+from hisf.plugins import PluginManager
 from hisf.settings import COMMAND_LINE, Settings
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,40 @@ def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet:
     settings, manager = load(arguments)
     if finder:
         settings = settings.replace("pipeline.finder", finder, COMMAND_LINE)
+    search(settings, manager, quiet, verbose, resume=resume)
+
+
+def search(
+    settings: Settings,
+    manager: PluginManager,
+    quiet: bool = False,
+    verbose: bool = False,
+    native: bool = False,
+    resume: bool = False,
+) -> None:
+    """Run the pipeline, show how it goes, and write the record of the run.
+
+    Parameters
+    ----------
+    settings : Settings
+    manager : PluginManager
+    quiet, verbose : bool
+        As `Display`.
+    native : bool
+        Whether the names of every version of SoFiA are at home here, so that a translation is not worth a warning.
+
+    resume : bool
+        Go on where a run with these settings was interrupted.
+
+    Raises
+    ------
+    HisfError
+        As `hisf.pipeline.run`.
+    """
     display = Display(quiet, verbose or settings["pipeline.verbose"])
     manager.register(display, "display", "hisf's command line")
     with display:
-        _announce(settings)
+        _announce(settings, native)
 
         from hisf.pipeline import Report, run
         from hisf.stages.products.record import write_record
@@ -55,8 +86,8 @@ def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet:
         display.summarise(catalogue, report, record)
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, native: bool) -> None:
     """Pass on what was noticed while the settings were read."""
     log = logging.getLogger("hisf.settings")
     for note in (*settings.notes, *what_is_ignored(settings)):
-        log.warning("%s", note)
+        log.log(logging.INFO if native and note in settings.translations else logging.WARNING, "%s", note)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hisf.cli.tables import plain_console, print_table
 from hisf.errors import InputError
 
 if TYPE_CHECKING:
@@ -119,11 +119,9 @@ def _json(card: Scorecard) -> str:
 
 
 def _show(card: Scorecard, catalogue: Path, truth: Path) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
-    terminal = sys.stdout.isatty()
-    console = Console(highlight=False, width=None if terminal else 120)
+    console = plain_console()
     for role, path, table in (("Catalogue", catalogue, card.catalogue), ("Truth", truth, card.truth)):
         rows = f"{len(table)} row{'s' if len(table) != 1 else ''}"
         console.print(f"{role} {escape(str(path))}: {rows} ({table.meta['layout']}).", soft_wrap=True)
@@ -156,7 +154,7 @@ def _show_sdc2(console: Console, card: Scorecard) -> None:
         soft_wrap=True,
     )
     if score.properties:
-        _table(console, "", [*score.properties], [[f"{v:.4f}" for v in score.properties.values()]])
+        print_table(console, "", [*score.properties], [[f"{v:.4f}" for v in score.properties.values()]])
 
 
 def _show_match(console: Console, card: Scorecard) -> None:
@@ -174,7 +172,9 @@ def _show_match(console: Console, card: Scorecard) -> None:
             for low, high in edges
         ]
         if rows:
-            _table(console, "", [label, "truth", "found", "completeness", "detections", "real", "reliability"], rows)
+            print_table(
+                console, "", [label, "truth", "found", "completeness", "detections", "real", "reliability"], rows
+            )
 
 
 def _bin_cells(bin_: Bin | None) -> list[str]:
@@ -195,7 +195,7 @@ def _show_errors(console: Console, card: Scorecard) -> None:
     ]  # fmt: skip
     if rows:
         names = ["attribute", "unit", "matches", "median", "16 %", "84 %", "median |error|"]
-        _table(console, "Attribute errors, measured less true", names, rows)
+        print_table(console, "Attribute errors, measured less true", names, rows)
 
 
 def _show_curve(console: Console, title: str, points: Curve | None) -> None:
@@ -206,7 +206,7 @@ def _show_curve(console: Console, title: str, points: Curve | None) -> None:
     columns = (points.confidence, points.completeness, points.reliability)
     rows = [[f"{column[k]:.4f}" for column in columns] for k in chosen]
     title = f"{title}: average precision {points.average_precision:.4f}"
-    _table(console, title, ["confidence from", "completeness", "reliability"], rows)
+    print_table(console, title, ["confidence from", "completeness", "reliability"], rows)
 
 
 def _show_masks(console: Console, card: Scorecard) -> None:
@@ -219,17 +219,3 @@ def _show_masks(console: Console, card: Scorecard) -> None:
         f"\n[bold]Masks matched by overlap (intersection over union ≥ {LEAST_OVERLAP}): {masks.n_match}[/bold]; "
         f"completeness {_share(masks.n_found, masks.n_truth)}, reliability {_share(masks.n_match, len(masks.labels))}."
     )
-
-
-def _table(console: Console, title: str, names: list[str], rows: list[list[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-
-    if title:
-        console.print(f"\n[bold]{title}[/bold]")
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)

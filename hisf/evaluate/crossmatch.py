@@ -77,7 +77,7 @@ def cross_match(catalogue: Table, truth: Table, beam: float = 7.0) -> Match:
         near = (separation < 1.0) & (difference < 1.0)
         found.append((np.hypot(separation, difference)[near], a[near], b[near]))
     distance, a, b = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return _one_to_one(distance, a, b, len(catalogue), len(truth))
+    return one_to_one(distance, a, b, len(catalogue), len(truth))
 
 
 def _widths(catalogue: Table, truth: Table) -> np.ndarray:
@@ -91,8 +91,17 @@ def _widths(catalogue: Table, truth: Table) -> np.ndarray:
     return np.where(np.isnan(width), usual, width)
 
 
-def _one_to_one(distance: np.ndarray, a: np.ndarray, b: np.ndarray, n: int, n_truth: int) -> Match:
-    """Take the closest pairs first, every row once."""
+def one_to_one(distance: np.ndarray, a: np.ndarray, b: np.ndarray, n: int, n_truth: int) -> Match:
+    """Take the closest pairs first, every row once; equal ones in the order of the rows.
+
+    Parameters
+    ----------
+    distance : ndarray, shape (p,)
+    a, b : ndarray of int, shape (p,)
+        Rows of the detection and of the truth source of every pair.
+    n, n_truth : int
+        Number of detections and of truth sources.
+    """
     truth_of, detection_of = [-1] * n, [-1] * n_truth
     order = np.lexsort((b, a, distance))
     for row, true in zip(a[order].tolist(), b[order].tolist(), strict=True):

@@ -81,6 +81,70 @@ def open_mask(path: Path) -> Cube:
     return cube
 
 
+@dataclass(frozen=True)
+class Overlaps:
+    """Voxels of two masks, label by label and pair by pair; 0 and less is background.
+
+    Attributes
+    ----------
+    labels_a, labels_b : ndarray of int, shape (n_a,), (n_b,)
+        Ascending.
+    sizes_a, sizes_b : ndarray of int, shape (n_a,), (n_b,)
+        Their voxels.
+    a, b : ndarray of int, shape (p,)
+        Indices into the labels, of every pair that shares a voxel, ascending.
+    common : ndarray of int, shape (p,)
+        Voxels that a pair shares.
+    """
+
+    labels_a: np.ndarray
+    labels_b: np.ndarray
+    sizes_a: np.ndarray
+    sizes_b: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    common: np.ndarray
+
+    @property
+    def iou(self) -> np.ndarray:
+        """Intersection over union of every pair, shape (p,)."""
+        return self.common / (self.sizes_a[self.a] + self.sizes_b[self.b] - self.common)
+
+
+def count_overlaps(first: Cube, second: Cube) -> Overlaps:
+    """Count the voxels of every label and of every pair of labels.
+
+    Parameters
+    ----------
+    first, second : Cube
+        Labels of the same shape.
+
+    Raises
+    ------
+    InputError
+        The shapes differ.
+
+    Notes
+    -----
+    Reads a slab at a time, about `SLAB` voxels of each cube; what is kept are counts per label and per pair of labels.
+    """
+    if first.shape != second.shape:
+        mine, other = (" × ".join(str(n) for n in reversed(cube.shape)) for cube in (first, second))
+        raise InputError(f"{first.name} has {mine} voxels, {second.name} {other}; the two must be of the same size.")
+    sizes_a, sizes_b, shared = _Counts(1), _Counts(1), _Counts(2)
+    plane = max(1, second.shape[1] * second.shape[2])
+    for box in slabs(second.shape, max(1, SLAB // plane)):
+        a, b = first.read_labels(box).ravel(), second.read_labels(box).ravel()
+        sizes_a.add(a[a > 0])
+        sizes_b.add(b[b > 0])
+        both = (a > 0) & (b > 0)
+        shared.add(a[both], b[both])
+    (labels_a,), n_a = sizes_a.total()
+    (labels_b,), n_b = sizes_b.total()
+    (a, b), common = shared.total()
+    return Overlaps(labels_a, labels_b, n_a, n_b, np.searchsorted(labels_a, a), np.searchsorted(labels_b, b), common)
+
+
 def match_masks(predicted: Cube, true: Cube, least: float = LEAST_OVERLAP) -> MaskMatch:
     """Match every predicted mask with the true mask of the largest intersection over union, if that is large enough.
 
@@ -100,34 +164,15 @@ def match_masks(predicted: Cube, true: Cube, least: float = LEAST_OVERLAP) -> Ma
     ------
     InputError
         The shapes differ.
-
-    Notes
-    -----
-    Reads a slab at a time, about `SLAB` voxels of each cube; what is kept are counts per label and per pair of labels.
     """
-    if predicted.shape != true.shape:
-        mine, other = (" × ".join(str(n) for n in reversed(cube.shape)) for cube in (predicted, true))
-        raise InputError(f"{predicted.name} has {mine} voxels, {true.name} {other}; the two must be of the same size.")
-    sizes, true_sizes, shared = _Counts(1), _Counts(1), _Counts(2)
-    plane = max(1, true.shape[1] * true.shape[2])
-    for box in slabs(true.shape, max(1, SLAB // plane)):
-        a, b = predicted.read_labels(box).ravel(), true.read_labels(box).ravel()
-        sizes.add(a[a > 0])
-        true_sizes.add(b[b > 0])
-        both = (a > 0) & (b > 0)
-        shared.add(a[both], b[both])
-    (labels,), n = sizes.total()
-    (true_labels,), n_true = true_sizes.total()
-    (a, b), common = shared.total()
-    union = n[np.searchsorted(labels, a)] + n_true[np.searchsorted(true_labels, b)] - common
-    overlap = common / union
-    order = np.lexsort((b, -overlap, a))
-    rows, first = np.unique(a[order], return_index=True)
-    place = np.searchsorted(labels, rows)
-    overlaps, matched = np.zeros(len(labels)), np.zeros(len(labels), np.int64)
+    counts = count_overlaps(predicted, true)
+    overlap = counts.iou
+    order = np.lexsort((counts.b, -overlap, counts.a))
+    place, first = np.unique(counts.a[order], return_index=True)
+    overlaps, matched = np.zeros(len(counts.labels_a)), np.zeros(len(counts.labels_a), np.int64)
     overlaps[place] = overlap[order][first]
-    matched[place] = np.where(overlaps[place] >= least, b[order][first], 0)
-    return MaskMatch(labels, matched, overlaps, len(true_labels))
+    matched[place] = np.where(overlaps[place] >= least, counts.labels_b[counts.b[order][first]], 0)
+    return MaskMatch(counts.labels_a, matched, overlaps, len(counts.labels_b))
 
 
 class _Counts:

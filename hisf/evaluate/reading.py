@@ -1,4 +1,4 @@
-"""Any catalogue as one table: SDC2 text, and the VOTable and text of SoFiA and hisf.
+"""Any catalogue as one table: SDC2 text, VOTable and text of SoFiA and hisf, hisf's tables in FITS and HDF5.
 
 What a file does not say, or says in a unit that cannot be compared, becomes a masked column and a note, never an error;
 only positions and frequencies are needed. In SoFiA's layout world coordinates are in SI units (deg, Hz, m/s) whatever
@@ -14,10 +14,10 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
-from hisf.data.sdc2_table import ESTIMATES, read_sdc2
+from hisf.data.sdc2_table import ESTIMATES
 from hisf.errors import InputError
 from hisf.evaluate.columns import COLUMNS, as_table
-from hisf.evaluate.layouts import RawTable, parse_ascii, parse_votable, read_text
+from hisf.evaluate.layouts import SDC2, RawTable, read_raw
 
 LIGHT = 299792458.0  # m/s
 REST = 1420405751.786  # Hz, the HI line
@@ -48,36 +48,24 @@ def read_catalogue(path: Path, rest: float = REST) -> QTable:
     InputError
         It is no catalogue, or has no sky positions or no spectral positions.
     """
-    text = read_text(path)
-    if text.lstrip()[:1] == "<":
-        return _standard(path, parse_votable(path), "VOTable", rest)
-    words = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
-    if {"ra", "dec", "central_freq"} <= set(words.replace(",", " ").split()):
-        return _from_sdc2(path)
-    if not text.strip():
-        raise InputError(f"{path} is empty; a catalogue has at least its column names.")
-    return _standard(path, parse_ascii(path, text), "text", rest)
+    return comparable(path, read_raw(path), rest)
 
 
-def _from_sdc2(path: Path) -> QTable:
-    try:
-        table = read_sdc2(path)
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: {error}.") from None
-    values = {}
-    for name in table.colnames:
-        column = table[name]
-        unit = COLUMNS.get(name, ("", ""))[0]
-        if column.dtype.kind in "fiu":
-            values[name] = np.asarray(column.to_value(unit) if unit else column, float)
+def comparable(path: Path, raw: RawTable, rest: float = REST) -> QTable:
+    """Return what was read from ``path`` as `read_catalogue` does, which see."""
+    return _from_sdc2(raw) if raw.layout == SDC2 else _standard(path, raw, rest)
+
+
+def _from_sdc2(raw: RawTable) -> QTable:
+    values = {name: column for name, column in raw.columns.items() if column.dtype.kind == "f"}
     notes: list[str] = []
     confidence = _confidence(values, notes)
     if confidence is not None:
         values["confidence"] = confidence
-    return as_table(values, len(table), "SDC2 text", notes)
+    return as_table(values, raw.n, raw.layout, notes)
 
 
-def _standard(path: Path, raw: RawTable, layout: str, rest: float) -> QTable:
+def _standard(path: Path, raw: RawTable, rest: float) -> QTable:
     """Turn SoFiA's columns into those in which catalogues are compared."""
     notes: list[str] = []
     numeric = {name: v for name, v in raw.columns.items() if v.dtype.kind == "f"}
@@ -102,7 +90,7 @@ def _standard(path: Path, raw: RawTable, layout: str, rest: float) -> QTable:
     confidence = _confidence(numeric, notes)
     if confidence is not None:
         values["confidence"] = confidence
-    return as_table(values, raw.n, layout, notes)
+    return as_table(values, raw.n, raw.layout, notes)
 
 
 def _positions(path: Path, numeric: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +124,7 @@ def _spectral_quantities(
     """Add w20 and line_flux_integral, from a frequency or a velocity axis; a note where the unit does not say."""
     per_velocity = _hertz_per_velocity(numeric, freq, rest)
     if "w20" in numeric and "w20" not in values:
-        unit = _unit(raw.units.get("w20", ""))
+        unit = printed_unit(raw.units.get("w20", ""))
         if unit is not None and unit.is_equivalent(units.Hz):
             values["w20"] = numeric["w20"] * unit.to(units.Hz) * LIGHT / freq / 1000.0
         elif unit is not None and unit.is_equivalent(units.m / units.s):
@@ -146,7 +134,7 @@ def _spectral_quantities(
             notes.append("Line widths are in channels, not compared; parameter.physical = true writes them as widths.")
     if "f_sum" not in numeric or "line_flux_integral" in values:
         return
-    unit = _unit(raw.units.get("f_sum", ""))
+    unit = printed_unit(raw.units.get("f_sum", ""))
     if unit is not None and unit.is_equivalent(units.Jy * units.Hz):
         values["line_flux_integral"] = numeric["f_sum"] * unit.to(units.Jy * units.Hz)
     elif unit is not None and unit.is_equivalent(units.Jy * units.m / units.s):
@@ -168,8 +156,8 @@ def _hertz_per_velocity(numeric: dict[str, np.ndarray], freq: np.ndarray, rest: 
     return np.full(len(freq), rest / LIGHT)
 
 
-def _unit(printed: str) -> units.UnitBase | None:
-    """Return a printed unit, or None where it is not one."""
+def printed_unit(printed: str) -> units.UnitBase | None:
+    """Return the unit that a file prints, in whatever spelling; None where it is not one."""
     factors = [SPELLINGS.get(part.strip().upper(), part.strip()) for part in printed.split("*")]
     try:
         unit = units.Unit(" ".join(factors))

@@ -1,7 +1,7 @@
 """The settings of a run: every parameter with its value and where that value comes from."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from hisf.errors import InputError, PluginError
@@ -34,6 +34,7 @@ class Settings(Mapping[str, Any]):
     parameters: tuple[Parameter, ...]
     _entries: dict[str, Entry]
     _remarks: tuple[str, ...] = ()
+    translations: tuple[str, ...] = ()  # keys of SoFiA 2.7 and what they are taken as, a sentence each
 
     def __getitem__(self, name: str) -> Any:
         return self._entries[name].value
@@ -79,7 +80,7 @@ class Settings(Mapping[str, Any]):
             for parameter in self.parameters
             if self.is_set(parameter.name) and (remark := parameter.remark(self.text(parameter.name)))
         )
-        return (*self._remarks, *read_differently)
+        return (*self.translations, *self._remarks, *read_differently)
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -107,7 +108,8 @@ class Settings(Mapping[str, Any]):
         if name not in self:
             raise InputError(f"{origin}: unknown parameter {name!r}{suggest(name, self)}.")
         parameter = next(parameter for parameter in self.parameters if parameter.name == name)
-        return Settings(self.parameters, self._entries | {name: _entry(parameter, text, origin)}, self._remarks)
+        entries = self._entries | {name: _entry(parameter, text, origin)}
+        return replace(self, _entries=entries)
 
 
 def load_settings(arguments: Sequence[str], parameters: Iterable[Parameter] = PARAMETERS) -> Settings:
@@ -157,6 +159,7 @@ class _Loader:
     texts: dict[str, tuple[str, Origin]] = field(init=False)
     aliases: dict[str, Alias] = field(init=False)
     remarks: list[str] = field(default_factory=list)
+    translations: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.texts = {parameter.name: (parameter.default, DEFAULT) for parameter in self.parameters}
@@ -190,7 +193,7 @@ class _Loader:
         origin = Origin(assignment.origin.kind, assignment.origin.file, assignment.origin.line, alias.name)
         targets = [target for target in alias.targets if target in self.texts]
         self.texts.update((target, (text, origin)) for target in targets)
-        self.remarks.append(
+        self.translations.append(
             f"{assignment.origin}: {alias.name} = {assignment.value!r} is taken as {' and '.join(targets)} = {text!r}."
         )
 
@@ -201,4 +204,4 @@ class _Loader:
     def settings(self) -> Settings:
         """Turn the texts into values."""
         entries = {parameter.name: _entry(parameter, *self.texts[parameter.name]) for parameter in self.parameters}
-        return Settings(self.parameters, entries, tuple(self.remarks))
+        return Settings(self.parameters, entries, tuple(self.remarks), tuple(self.translations))
