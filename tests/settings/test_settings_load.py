@@ -86,7 +86,7 @@ def test_unknown_key_names_file_line_and_the_likely_key(write):
         ("SCFIND.THRESHOLD", "scfind.threshold"),
         ("linker.minsizexy", "linker.minSizeXY"),
         ("backgroud.enable", "background.enable"),
-        ("reliability.fmin", "reliability.minSNR"),
+        ("reliability.fmin", "reliability.fMin"),
     ],
 )
 def test_suggestion(key, meant):

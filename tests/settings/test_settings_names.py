@@ -140,6 +140,7 @@ OWN = {
     "pipeline.scoreThreshold",
     "pipeline.memory",
     "linker.method",
+    "reliability.fMin",
     "reliability.method",
     "dilation.method",
     "input.dataset",

@@ -17,7 +17,7 @@ _FLAG = (
         "flag.cube",
         Kind.PATH,
         "",
-        "Cube of integers of the data's size whose non-zero voxels are blanked.",
+        "Cube of the data's size whose non-zero voxels are blanked, or its blank ones, if it holds floating-point values.",
         "2.6",
     ),
     Parameter(

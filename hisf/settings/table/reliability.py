@@ -41,6 +41,15 @@ PARAMETERS = (
         "2.4",
     ),
     Parameter(
+        "reliability.fMin",
+        Kind.FLOAT,
+        "0.0",
+        "Smallest sum of a source over the root of its number of voxels, as in SoFiA 1; above 0 it takes the place of "
+        "reliability.minSNR, which counts the beam too.",
+        "hisf 0.1",
+        unit="noise",
+    ),
+    Parameter(
         "reliability.minPixels",
         Kind.INT,
         "0",

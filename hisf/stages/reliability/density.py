@@ -134,5 +134,7 @@ class NegativeDensity(Reliability):
         return scale
 
     def _smallest_snr(self) -> float:
-        """Return the limit on sum/√n, in units of the noise: minSNR times the root of the beam area in pixels."""
+        """Return the limit on sum/√n in units of the noise: fMin, or minSNR times the root of the beam in pixels."""
+        if self.settings["reliability.fMin"] > 0:
+            return float(self.settings["reliability.fMin"])
         return self.settings["reliability.minSNR"] * float(np.sqrt(abs(self.cube.scales.reliability_area)))
