@@ -198,4 +198,3 @@ def test_the_curve_of_the_calibration_never_falls():
     real = np.sin(3 * logit) + np.linspace(-0.5, 0.5, 4000) > 0
     said = np.transpose(calibrate.fit_curve(logit, real))[1]
     assert (np.diff(said) >= 0).all()
-
