@@ -85,25 +85,21 @@ class NegativeDensity(Reliability):
     def _regular(self, spread: np.ndarray) -> np.ndarray:
         """Return a covariance that can be inverted.
 
-        Parameters that depend on each other linearly, such as sum, mean and pix together, make the covariance singular
-        but for rounding. SoFiA inverts the rounding noise; here the variances are raised by a thousandth of their mean
-        instead, which gives the same number on every machine.
+        Parameters that depend on each other linearly, such as sum, mean and pix together, or fewer negative detections
+        than parameters, make the covariance singular but for rounding. SoFiA inverts the rounding noise; here the
+        variances are raised by a thousandth of their mean instead, which gives the same number on every machine.
 
         Raises
         ------
         HisfError
-            The covariance is exactly singular, where SoFiA gives up too, or not finite.
+            A parameter has no spread at all, where SoFiA gives up too, or one that is not finite.
         """
         words = self.settings.text("reliability.parameters")
-        try:
-            if not np.isfinite(spread).all():
-                raise np.linalg.LinAlgError
-            np.linalg.inv(spread)
-        except np.linalg.LinAlgError:
+        if not (np.isfinite(spread).all() and (np.diag(spread) > 0).all()):
             raise HisfError(
                 "Reliability cannot be determined: the covariance of the negative detections has no inverse "
                 f"(reliability.parameters = {words}); choose other parameters or lower the threshold of the finder."
-            ) from None
+            )
         if np.linalg.cond(spread) < SINGULAR:
             return spread
         log.warning(
