@@ -204,6 +204,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     if reliability:
         with progress.stage("reliability", len(sources), "source"):
             sources = _judge(sources, reliability, NETWORK_FINDER in report.finders, settings)
+        result = replace(result, evidence=reliability.evidence)
         _require(sources, f"none of {report.linked} linked sources is reliable")
     if dilation:
         with progress.stage("dilate", len(sources), "source") as advance:

@@ -47,8 +47,8 @@ def copy_replaced(
 ) -> None:
     """Copy ``values`` to ``out`` with masked voxels set to ±level, the sign being theirs (spec sofia2 §3.6).
 
-    A value of exactly 0, such as the median that the ripple filter subtracts from itself, has the sign of its bits, as in
-    SoFiA: the case continuum_ripple of the parity tests has one.
+    A value of exactly 0, such as the median that the ripple filter subtracts from itself, has the sign of its bits, as
+    in SoFiA: the case continuum_ripple of the parity tests has one.
 
     Parameters
     ----------

@@ -78,9 +78,8 @@ PARAMETERS = (
         "",
         "Table of sky positions, for example of continuum sources, whose negative detections are left out.",
         "2.4",
-        effect="partial",
     ),
-    Parameter("reliability.plot", Kind.BOOL, "true", "Plot what the filter did.", "2.4", effect="partial"),
+    Parameter("reliability.plot", Kind.BOOL, "true", "Plot what the filter did.", "2.4"),
     Parameter(
         "reliability.plotExtra",
         Kind.BOOL,
@@ -95,6 +94,5 @@ PARAMETERS = (
         "false",
         "Write tables of the measurements of all positive and negative sources.",
         "2.4",
-        effect="partial",
     ),
 )

@@ -15,6 +15,7 @@ from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.settings import Parameter, Settings
 from hisf.stages.precondition.contract import Step
+from hisf.stages.reliability.contract import Evidence
 
 
 class Moment(Enum):
@@ -39,6 +40,8 @@ class Result:
         The preconditioning steps that ran.
     mask : MaskStore
         What the finders found.
+    evidence : Evidence
+        What the reliability judged by, if it did.
     sources : SourceList
     catalogue : Catalogue
     """
@@ -49,6 +52,7 @@ class Result:
     measured: Voxels | None = None
     steps: tuple[Step, ...] = field(default=())
     mask: MaskStore | None = None
+    evidence: Evidence | None = None
     sources: SourceList | None = None
     catalogue: Catalogue | None = None
 
