@@ -33,6 +33,7 @@ from hisf.stages.finders.mask import InputMask
 from hisf.stages.finders.run import run_finders
 from hisf.stages.input.opening import open_inputs
 from hisf.stages.link.contract import Linker
+from hisf.stages.link.sifting import drop_noise_peaks, mark_fragments
 from hisf.stages.measure.catalogue import make_catalogue
 from hisf.stages.precondition.chain import active_steps, precondition, reload
 from hisf.stages.precondition.contract import Step
@@ -45,7 +46,7 @@ from hisf.stages.products.writing import (
     wanted_products,
     write_products,
 )
-from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability
+from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability, smallest_ratio
 
 log = logging.getLogger(__name__)
 
@@ -199,6 +200,8 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
         sources = linker.link(mask, searched, noise.rms, blanks, workspace, advance)
         sources = SourceList(sources.shape, (replace(s, finders=mask.finders_of(s.voxels)) for s in sources))
     report.linked = len(sources)
+    if cube.improved and not (reliability or appraisal):
+        sources = drop_noise_peaks(sources, smallest_ratio(settings, cube))
     found = f"{report.detected} voxels were detected" if report.detected else "no voxel was detected"
     _require(sources, f"{found}, so that no source is left after linking")
     if reliability:
@@ -215,6 +218,8 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
         with progress.stage("appraise", judged, "source") as advance:
             sources = appraisal.appraise(sources, searched, result.measured, workspace, advance)
         _require(sources, f"the appraisal {appraisal.name} keeps none of {judged} sources")
+    if cube.improved:
+        sources = mark_fragments(sources)
     report.kept = len(sources)
 
     own = [FINDERS] * several + [*ESTIMATED] * bool(appraisal)

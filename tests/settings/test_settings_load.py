@@ -182,8 +182,9 @@ def test_zero_is_a_value_to_ignore_but_a_switch_that_is_off_is_not():
 
 
 def test_section_that_is_off_has_nothing_to_ignore():
-    assert load_settings(["reliability.debug=true"]).ignored == ()
-    assert load_settings(["reliability.debug=true", "reliability.enable=true"]).ignored == ("reliability.debug",)
+    assert load_settings(["reliability.plotExtra=true"]).ignored == ()
+    settings = load_settings(["reliability.plotExtra=true", "reliability.enable=true"])
+    assert settings.ignored == ("reliability.plotExtra",)
 
 
 def test_finder_decides_which_classic_section_is_active():

@@ -139,6 +139,7 @@ OWN = {
     "pipeline.finder",
     "pipeline.scoreThreshold",
     "pipeline.memory",
+    "pipeline.compatibility",
     "linker.method",
     "reliability.fMin",
     "reliability.method",

@@ -37,6 +37,8 @@ def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
     if not settings["input.data"]:
         raise InputError("input.data is not set; name the cube to search, for example input.data=cube.fits.")
     cube = _open(manager, settings, "input.data").require_floats()
+    if settings["pipeline.compatibility"] == "improved":
+        cube = cube.improve()
     for name, (key, kind) in COMPANIONS.items():
         if settings[key]:
             companion = _open(manager, settings, key).require_shape(cube.shape)

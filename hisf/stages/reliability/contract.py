@@ -69,3 +69,13 @@ class Reliability(ABC):
         HisfError
             The reliability cannot be determined.
         """
+
+
+def smallest_ratio(settings: Settings, cube: Cube) -> float:
+    """Return the limit on the sum of a source over the root of its number of voxels, in units of the noise.
+
+    ``reliability.fMin``, or ``reliability.minSNR`` times the root of the beam area in pixels (spec sofia2 §3.9).
+    """
+    if settings["reliability.fMin"] > 0:
+        return float(settings["reliability.fMin"])
+    return settings["reliability.minSNR"] * float(np.sqrt(abs(cube.scales.reliability_area)))

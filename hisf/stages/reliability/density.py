@@ -14,7 +14,7 @@ from hisf.data.positions import read_positions
 from hisf.data.source import Source, SourceList
 from hisf.errors import FileAccessError, HisfError, InputError
 from hisf.settings import Settings
-from hisf.stages.reliability.contract import FEW_NEGATIVES, Evidence, Reliability
+from hisf.stages.reliability.contract import FEW_NEGATIVES, Evidence, Reliability, smallest_ratio
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class NegativeDensity(Reliability):
         spread = self._regular(covariance(points["negative"]))
         scale = self._scale(points["positive"], points["negative"], spread)
         kernel = spread * scale**2
-        inverse, smallest = np.linalg.inv(kernel), self._smallest_snr()
+        inverse, smallest = np.linalg.inv(kernel), smallest_ratio(s, self.cube)
         bright = np.array([source.f_sum / np.sqrt(source.n_pix) > smallest for source in positive])
         large = np.array([source.n_pix > s["reliability.minPixels"] for source in positive])
         at = points["positive"][bright & large]
@@ -164,12 +164,6 @@ class NegativeDensity(Reliability):
             return fixed
         log.info("reliability: kernel scale %.2f found automatically", scale)
         return scale
-
-    def _smallest_snr(self) -> float:
-        """Return the limit on sum/√n in units of the noise: fMin, or minSNR times the root of the beam in pixels."""
-        if self.settings["reliability.fMin"] > 0:
-            return float(self.settings["reliability.fMin"])
-        return self.settings["reliability.minSNR"] * float(np.sqrt(abs(self.cube.scales.reliability_area)))
 
 
 def excluded_positions(settings: Settings, cube: Cube) -> tuple[np.ndarray, np.ndarray]:
