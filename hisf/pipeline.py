@@ -41,6 +41,7 @@ from hisf.stages.products.contract import Moment, Result
 from hisf.stages.products.names import product_base
 from hisf.stages.products.writing import (
     check_places,
+    log_path,
     product_path,
     record_path,
     wanted_products,
@@ -154,7 +155,8 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
 
     base = report.base = product_base(settings)
     places = [product_path(base, product) for product in products]
-    check_places([*places, record_path(base)], settings["output.overwrite"])
+    records = [record_path(base), *[log_path(base)] * settings["output.writeLogFile"]]
+    check_places([*places, *records], settings["output.overwrite"])
     cube = open_inputs(manager, settings)
     report.shape = cube.shape
     steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)

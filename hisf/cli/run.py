@@ -34,7 +34,7 @@ def command(arguments: tuple[str, ...], finder: str | None, quiet: bool, verbose
         _announce(settings)
 
         from hisf.pipeline import Report, run
-        from hisf.stages.products.record import write_record
+        from hisf.stages.products.record import write_log, write_record
 
         report = Report()
         try:
@@ -42,9 +42,12 @@ def command(arguments: tuple[str, ...], finder: str | None, quiet: bool, verbose
         except HisfError as error:
             if isinstance(error, NothingFoundError) or error.exit_code == 1:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)
+                display.fail(str(error))
+                write_log(settings, report.base, display.log)
             raise
         record = write_record(settings, manager, report, display.warnings, "", 0)
         display.summarise(catalogue, report, record)
+        write_log(settings, report.base, display.log)
 
 
 def _announce(settings: Settings) -> None:

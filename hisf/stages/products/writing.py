@@ -49,6 +49,11 @@ def record_path(base: Path) -> Path:
     return base.with_name(base.name + "_run.json")
 
 
+def log_path(base: Path) -> Path:
+    """Return the path of the log of the run."""
+    return base.with_name(base.name + "_run.log")
+
+
 def write_products(products: Iterable[Product], moment: Moment, result: Result, base: Path) -> list[Path]:
     """Write the products of one moment; return their paths."""
     paths = []
