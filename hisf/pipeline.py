@@ -154,7 +154,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     workspace = Workspace(usable_memory())
 
     base = report.base = product_base(settings)
-    places = [product_path(base, product) for product in products]
+    places = [product_path(base, product, settings) for product in products]
     records = [record_path(base), *[log_path(base)] * settings["output.writeLogFile"]]
     check_places([*places, *records], settings["output.overwrite"])
     cube = open_inputs(manager, settings)

@@ -169,15 +169,15 @@ def test_ripple_filter_under_its_new_name():
 
 
 def test_what_is_ignored():
-    assert load_settings(["output.dataFormat=hdf5", "pipeline.useGPU=true"]).ignored == (
+    assert load_settings(["input.primaryBeam=pb.fits", "pipeline.useGPU=true"]).ignored == (
         "pipeline.useGPU",
-        "output.dataFormat",
+        "input.primaryBeam",
     )
 
 
 def test_zero_is_a_value_to_ignore_but_a_switch_that_is_off_is_not():
     later = Parameter("my.number", Kind.INT, "10", "Not there yet.", "1", effect="partial")
-    settings = load_settings(["my.number=0", "output.writeLogFile=false"], (*PARAMETERS, later))
+    settings = load_settings(["my.number=0", "output.writeDiagnosticPlot=false"], (*PARAMETERS, later))
     assert settings.ignored == ("my.number",)
 
 

@@ -67,6 +67,8 @@ class Product(ABC):
     suffix : str
         Appended to the base name, for example ``_cat.xml``. One without a dot, for example ``_cubelets``, makes the
         product a folder.
+    image : bool
+        Whether it is an image or cube; its suffix ends in ``.fits``, and has ``.h5`` instead in HDF5.
     files : str
         Of a folder: a regular expression for what follows the base name in the names of its files. Those of an earlier
         run are removed, whatever else is in the folder stays.
@@ -76,6 +78,7 @@ class Product(ABC):
 
     name: ClassVar[str]
     suffix: ClassVar[str]
+    image: ClassVar[bool] = False
     files: ClassVar[str] = ".*"
     moment: ClassVar[Moment] = Moment.DONE
     parameters: ClassVar[tuple[Parameter, ...]] = ()
