@@ -158,8 +158,8 @@ def test_a_par_file_without_finder_runs_the_network(hisf, cube, tmp_path):
 
 
 def test_what_is_not_there_yet_is_said_once(hisf, par):
-    _, _, err = hisf("run", par, "output.dataFormat=hdf5")
-    assert err.count("output.dataFormat = hdf5 is not in this version") == 1
+    _, _, err = hisf("run", par, "input.primaryBeam=response.fits")
+    assert err.count("input.primaryBeam = response.fits is not in this version") == 1
 
 
 def test_check_lists_everything_that_is_wrong(hisf, tmp_path):
