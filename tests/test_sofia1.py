@@ -31,8 +31,8 @@ writeCat.outputDir      = {folder}
 writeCat.basename       = old
 writeCat.writeXML       = true
 """
-# the horns of a galaxy, each 3 pixels wide, with a pixel between them: 2 pixels and some channels from one to the other,
-# where a cylinder of these radii joins them and an ellipsoid has no room left
+# the horns of a galaxy, each 3 pixels wide, with a pixel between them: 2 pixels and some channels from one to the
+# other, where a cylinder of these radii joins them and an ellipsoid has no room left
 HORNS = (GaussianSource(0.05, 12, 18, 20, 0.8, 0.6), GaussianSource(0.05, 20, 18, 24, 0.8, 0.6))
 
 
