@@ -45,9 +45,17 @@ def _number(kind: type, text: str, needed: str) -> Any:
         value = kind(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or "_" in text:
+    if not _is_finite(value) or "_" in text:
         raise ValueError(f"{needed} is needed")
     return value
+
+
+def _is_finite(value: float) -> bool:
+    """Tell whether a number can be counted with, which a whole number of hundreds of digits cannot."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _literal(text: str) -> list[Any]:
@@ -77,5 +85,5 @@ def _plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_plain(element) for element in value)
     return isinstance(value, str) or (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     )
