@@ -322,6 +322,7 @@ def test_translation(read, lines, expected, lost):
         ("SCfind.kernels = [" + "1, " * 50_000 + "]", "a list such as"),
         ("SCfind.kernelUnit = world", "write them in pixels"),
         ("reliability.parSpace = ['snr_peak']", "snr_peak is none of"),
+        ("reliability.parSpace = [['snr_max']]", "is none of"),
         ("steps.doSubcube = true\nimport.subcube = [1, 2, 3]", "is written"),
         ("steps.doSubcube = true\nimport.subcube = [1, 2, -3, 4]", "counted from 0"),
         ("steps.doSubcube = true\nimport.subcubeMode = world\nimport.subcube = [1, 2, 3, 4]", r"input\.region"),

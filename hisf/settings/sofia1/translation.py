@@ -284,7 +284,7 @@ def _dilation(old: _OldSettings, parameter: OldParameter, value: bool) -> None:
 
 
 def _space(old: _OldSettings, parameter: OldParameter, value: list[Any]) -> None:
-    unknown = [str(word) for word in value if word not in _WORDS]
+    unknown = [str(word) for word in value if not (isinstance(word, str) and word in _WORDS)]
     if unknown:
         raise old.refuse(parameter.name, f"{', '.join(unknown)} is none of {', '.join(_WORDS)}")
     old.set(parameter.targets[0], _text([_WORDS[word] for word in value if _WORDS[word]]), parameter.name)
