@@ -19,10 +19,12 @@ test: $(VENV)/.installed-test
 example: $(VENV)/.installed
 	$(VENV)/bin/hisf simulate examples/sdc2_like.fits --shape 100,100,96 --density 100 --min-snr 5 --seed 13 --overwrite
 
-# the page of the parameters, from their declarations
+# the pages of the parameters, from their declarations
 docs: $(VENV)/.installed
 	$(VENV)/bin/python -c "from hisf.settings import PARAMETERS, as_markdown; print(end=as_markdown(PARAMETERS))" \
 		> docs/parameters.md
+	$(VENV)/bin/python -c "from hisf.settings.sofia1 import *; print(end=as_sofia1_page(OLD_PARAMETERS.values()))" \
+		> docs/sofia1.md
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -19,7 +19,7 @@ from hisf.stages.link.contract import Linker
 from hisf.stages.measure.contract import Cutout, Measurement
 from hisf.stages.precondition.contract import Step
 from hisf.stages.products.contract import Moment, Product, Result
-from hisf.stages.reliability.contract import Reliability
+from hisf.stages.reliability.contract import Evidence, Reliability
 
 __all__ = [
     "Appraisal",
@@ -30,6 +30,7 @@ __all__ = [
     "Cube",
     "Cutout",
     "Dilation",
+    "Evidence",
     "Finder",
     "Flag",
     "HisfError",

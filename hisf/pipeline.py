@@ -39,6 +39,7 @@ from hisf.stages.finders.mask import InputMask
 from hisf.stages.finders.run import run_finders
 from hisf.stages.input.opening import open_inputs
 from hisf.stages.link.contract import Linker
+from hisf.stages.link.sifting import drop_noise_peaks, mark_fragments
 from hisf.stages.measure.catalogue import make_catalogue
 from hisf.stages.measure.contract import Measurement
 from hisf.stages.precondition.chain import active_steps, precondition, reload
@@ -48,13 +49,14 @@ from hisf.stages.products.names import product_base
 from hisf.stages.products.writing import (
     check_places,
     journal_path,
+    log_path,
     product_path,
     record_path,
     remove_leftovers,
     wanted_products,
     write_products,
 )
-from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability
+from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability, smallest_ratio
 
 log = logging.getLogger(__name__)
 
@@ -209,8 +211,7 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     say_when_compiling()
     threads = set_threads(settings["pipeline.threads"])
     base = report.base = product_base(settings)
-    places = [product_path(base, product) for product in products]
-    check_places([*places, record_path(base)], replacing or settings["output.overwrite"])
+    check_places(_places(settings, base, products), replacing or settings["output.overwrite"])
     cube = open_inputs(manager, settings)
     report.shape = cube.shape
     steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
@@ -257,7 +258,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     progress = Progress(manager)
     report.timings = progress.timings
     job = prepare(settings, manager, report, resume)
-    remove_leftovers([*(product_path(job.base, product) for product in job.products), record_path(job.base)])
+    remove_leftovers(_places(settings, job.base, job.products))
     _describe(job.cube, job.steps, settings)
     classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
     journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
@@ -269,6 +270,12 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
         raise
     journal.remove()
     return catalogue
+
+
+def _places(settings: Settings, base: Path, products: list[Product]) -> list[Path]:
+    """Return the paths of everything that the run will have written."""
+    records = [record_path(base), *[log_path(base)] * settings["output.writeLogFile"]]
+    return [*(product_path(base, product, settings) for product in products), *records]
 
 
 def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Catalogue:
@@ -303,11 +310,14 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
         sources = job.linker.link(mask, searched, noise.rms, blanks, workspace, advance)
         sources = SourceList(sources.shape, (replace(s, finders=mask.finders_of(s.voxels)) for s in sources))
     report.linked = len(sources)
+    if cube.improved and not (job.reliability or job.appraisal):
+        sources = drop_noise_peaks(sources, smallest_ratio(settings, cube))
     found = f"{report.detected} voxels were detected" if report.detected else "no voxel was detected"
     _require(sources, f"{found}, so that no source is left after linking")
     if job.reliability:
         with progress.stage("reliability", len(sources), "source"):
             sources = _judge(sources, job.reliability, NETWORK_FINDER in report.finders, settings)
+        result = replace(result, evidence=job.reliability.evidence)
         _require(sources, f"none of {report.linked} linked sources is reliable")
     if job.dilation:
         with progress.stage("dilate", len(sources), "source") as advance:
@@ -318,6 +328,8 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
         with progress.stage("appraise", judged, "source") as advance:
             sources = job.appraisal.appraise(sources, searched, result.measured, workspace, advance)
         _require(sources, f"the appraisal {job.appraisal.name} keeps none of {judged} sources")
+    if cube.improved:
+        sources = mark_fragments(sources)
     report.kept = len(sources)
 
     own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)

@@ -217,11 +217,9 @@ def lines(plan: Plan) -> Iterator[tuple[str, str]]:
     for finder in plan.finders:
         z, y, x = finder.shape
         halo = " × ".join(str(n) for n in reversed(finder.halo))
-        yield (
-            finder.name,
-            f"{finder.passes} passes over the cube, then {finder.tiles} tile{'s' * (finder.tiles != 1)} of at most "
-            f"{x} × {y} × {z} voxels (x, y, z)" + (f" with a halo of {halo}" if any(finder.halo) else ""),
-        )
+        tiles = f"{_count(finder.tiles, 'tile')} of at most {x} × {y} × {z} voxels (x, y, z)"
+        beyond = f" with a halo of {halo}" if any(finder.halo) else ""
+        yield finder.name, f"{_count(finder.passes, 'pass')} over the cube, then {tiles}{beyond}"
     yield "reading", f"{_bytes(plan.read)} from the file until sources are linked"
     if plan.scratch:
         yield "scratch", f"{_bytes(plan.scratch)} in the folder for temporary files"
@@ -233,6 +231,11 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:.1f} s"
+
+
+def _count(number: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{number} {what}{'' if number == 1 else 'es' if what.endswith('s') else 's'}"
 
 
 def _bytes(size: float) -> str:

@@ -148,7 +148,7 @@ def test_bad_settings(run, tmp_path, name):
     assert found == code, err
     assert words in err
     assert_one_sentence(err)
-    assert [p for p in products if not p.endswith("_run.json")] == []
+    assert [p for p in products if not p.endswith(("_run.json", "_run.log"))] == []
 
 
 @pytest.mark.parametrize("key", ["input.gain", "input.noise", "input.weights"])
@@ -175,12 +175,14 @@ def test_existing_products_are_kept_when_overwriting_is_off(run, tmp_path):
     assert (tmp_path / "out" / "cube_cat.xml").read_text() == "precious"
 
 
-def test_the_run_record_is_kept_too_when_overwriting_is_off(run, tmp_path):
+@pytest.mark.parametrize("name", ["cube_run.json", "cube_run.log"])
+def test_record_and_log_are_kept_too_when_overwriting_is_off(run, tmp_path, name):
     write(tmp_path / "cube.fits")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "cube_run.json").write_text("precious")
+    (tmp_path / "out" / name).write_text("precious")
     code, err, _ = run(tmp_path / "cube.fits", "output.overwrite=false")
-    assert code == 5 and "cube_run.json" in err
+    assert code == 5 and name in err
+    assert (tmp_path / "out" / name).read_text() == "precious"
 
 
 def test_mask_of_unsigned_integers(run, tmp_path):

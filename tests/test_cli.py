@@ -114,6 +114,29 @@ def test_quiet_and_verbose_exclude_each_other(hisf, par):
     assert hisf("run", par, "-q", "-v")[0] == 7
 
 
+def test_log_tells_what_was_said(hisf, par, tmp_path):
+    code, _, _ = hisf("run", "--quiet", par, "scaleNoise.windowXY=x")
+    lines = (tmp_path / "cube_run.log").read_text().splitlines()
+    assert code == 0 and lines[0].startswith(f"hisf {__version__}, ")
+    kinds = [line.split()[1] for line in lines[1:]]
+    assert {"warning", "info", "stage", "result", "written"} == set(kinds)
+    assert "scaleNoise.windowXY = 'x' is read as 0" in lines[1 + kinds.index("warning")]
+    assert any("S+C kernel 3 × 7: rms" in line for line in lines)  # what only --verbose shows
+    assert lines[1 + kinds.index("result")].endswith("1 sources")
+
+
+def test_log_tells_why_a_run_found_nothing(hisf, par, tmp_path):
+    code, _, err = hisf("run", par, "scfind.threshold=1000")
+    last = (tmp_path / "cube_run.log").read_text().splitlines()[-1]
+    assert code == 8 and " error " in last and last.rpartition(" error ")[2].strip() in err
+
+
+def test_log_can_be_switched_off(hisf, par, tmp_path):
+    (tmp_path / "cube_run.log").write_text("of an earlier run")
+    assert hisf("run", par, "output.writeLogFile=false", "output.overwrite=true")[0] == 0
+    assert (tmp_path / "cube_run.log").read_text() == "of an earlier run"
+
+
 def test_record_tells_settings_with_their_origin(hisf, par, tmp_path):
     hisf("run", par, "scfind.threshold=4.5")
     record = json.loads((tmp_path / "cube_run.json").read_text())
@@ -135,8 +158,8 @@ def test_a_par_file_without_finder_runs_the_network(hisf, cube, tmp_path):
 
 
 def test_what_is_not_there_yet_is_said_once(hisf, par):
-    _, _, err = hisf("run", par, "output.dataFormat=hdf5")
-    assert err.count("output.dataFormat = hdf5 is not in this version") == 1
+    _, _, err = hisf("run", par, "input.primaryBeam=response.fits")
+    assert err.count("input.primaryBeam = response.fits is not in this version") == 1
 
 
 def test_check_lists_everything_that_is_wrong(hisf, tmp_path):
@@ -196,7 +219,7 @@ def test_two_runs_give_the_same_bytes(hisf, par, tmp_path, monkeypatch):
     products = []
     for _ in range(2):
         assert hisf("run", par)[0] == 0
-        products.append({p.name: p.read_bytes() for p in tmp_path.glob("cube_*") if p.suffix != ".json"})
+        products.append({p.name: p.read_bytes() for p in tmp_path.glob("cube_*") if p.suffix not in (".json", ".log")})
     assert products[0] == products[1] and len(products[0]) == 3
 
 

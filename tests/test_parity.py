@@ -24,6 +24,7 @@ CASES = [
     "local_noise_gain",
     "local_noise_noise",
     "continuum_contsub",
+    "continuum_ripple",
     "spectral_noise_autoflag",
     "crowded_linker",
     "crowded_negative",

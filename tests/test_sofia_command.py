@@ -101,7 +101,8 @@ def test_a_par_file_in_this_folder(call, tmp_path):
     mask = fits.getdata("cube_mask.fits")
     assert mask.shape == (40, 32, 36) and int((mask == row["id"]).sum()) == row["n_pix"]
     assert {p.name for p in tmp_path.iterdir()} == {
-        "cube.fits", "sofia_input.par", "cube_cat.xml", "cube_cat.txt", "cube_mask.fits", "cube_run.json"
+        "cube.fits", "sofia_input.par", "cube_cat.xml", "cube_cat.txt", "cube_mask.fits", "cube_run.json",
+            "cube_run.log",
     }  # fmt: skip
 
 

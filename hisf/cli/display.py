@@ -46,10 +46,13 @@ class Display:
     Attributes
     ----------
     warnings : list of str
+    log : list of str
+        Everything that was said or explained, whether it was shown or not, with the time of day.
     """
 
     def __init__(self, quiet: bool, verbose: bool) -> None:
         self.warnings: list[str] = []
+        self.log: list[str] = []
         self._quiet, self._verbose = quiet, verbose
         terminal = sys.stdout.isatty()
         self._console = Console(highlight=False, width=None if terminal else 120)
@@ -95,6 +98,7 @@ class Display:
     def hisf_finish_stage(self, stage: str, done: int, seconds: float, unit: str) -> None:
         """End the bar, or print the line of the stage."""
         text = rate(done, seconds, unit)
+        self._note("stage", f"{stage}: {seconds:.2f} s {text}".rstrip())
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=self._bar.tasks[self._task].total, rate=text)
             self._task = None
@@ -103,6 +107,7 @@ class Display:
 
     def tell(self, level: int, message: str) -> None:
         """Show a message of the log."""
+        self._note(logging.getLevelName(level).lower(), message)
         if level >= logging.WARNING:
             self.warnings.append(message)
             self._errors.print(f"[yellow]WARNING:[/yellow] {escape(message)}")
@@ -111,6 +116,9 @@ class Display:
 
     def summarise(self, catalogue: Catalogue, report: Report, record: Path) -> None:
         """Print how many sources there are, the first of them, where the products are, what to look at first."""
+        self._note("result", f"{len(catalogue)} sources")
+        for path in report.products:
+            self._note("written", str(path))
         if self._quiet:
             return
         if self._bar:
@@ -127,6 +135,13 @@ class Display:
             self._console.print(f"  {escape(str(path))}", soft_wrap=True)
         first = next((p for p in report.products if p.name.endswith("_cat.txt")), None) or record
         self._console.print(f"Look first at {escape(str(first))}{_brightest(catalogue)}.", soft_wrap=True)
+
+    def fail(self, sentence: str) -> None:
+        """Note in the log why the run ended early; the command line tells it."""
+        self._note("error", sentence)
+
+    def _note(self, kind: str, text: str) -> None:
+        self.log.append(f"{time.strftime('%H:%M:%S')} {kind:<8} {text}")
 
     def _say(self, text: str) -> None:
         if not self._quiet:

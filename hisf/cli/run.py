@@ -68,7 +68,7 @@ def search(
         _announce(settings, native)
 
         from hisf.pipeline import Report, run
-        from hisf.stages.products.record import write_record
+        from hisf.stages.products.record import write_log, write_record
         from hisf.stages.products.writing import journal_path
 
         report = Report()
@@ -77,6 +77,8 @@ def search(
         except HisfError as error:
             if isinstance(error, NothingFoundError) or error.exit_code == 1:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)
+                display.fail(str(error))
+                write_log(settings, report.base, display.log)
             raise
         except KeyboardInterrupt:
             if journal_path(report.base).is_dir():
@@ -84,6 +86,7 @@ def search(
             raise
         record = write_record(settings, manager, report, display.warnings, "", 0)
         display.summarise(catalogue, report, record)
+        write_log(settings, report.base, display.log)
 
 
 def _announce(settings: Settings, native: bool) -> None:

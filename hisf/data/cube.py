@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from astropy.io import fits
 
 from hisf.data.box import Box, Shape
 from hisf.data.header import cut_region, spectral_axis_third
+from hisf.data.repair import repair_header
 from hisf.data.units import Scales, read_scales
 from hisf.data.wcs import WorldCoordinates, describe_axis
 from hisf.errors import InputError
@@ -54,6 +56,8 @@ class Cube:
         Of that part, with every axis of the file.
     notes : tuple of str
         What had to be repaired.
+    improved : bool
+        Whether the header was put right where SoFiA takes it as it stands.
     companions : dict of str to Cube
         Further inputs of the same region: ``gain``, ``noise``, ``weights``, ``mask``, where the settings name them.
 
@@ -71,6 +75,18 @@ class Cube:
         self.header = cut_region(header, self.region)
         self.notes = self._describe_repairs(exchanged)
         self.companions: dict[str, Cube] = {}
+        self.improved = False
+
+    def improve(self) -> Cube:
+        """Return the cube with its header put right where SoFiA takes it as it stands, see `repair_header`."""
+        better = copy.copy(self)
+        for name in ("scales", "wcs"):  # of the old header
+            better.__dict__.pop(name, None)
+        better.header, notes = repair_header(self.header)
+        better.notes = (*self.notes, *(f"{self.name}: {note}" for note in notes))
+        better.companions = dict(self.companions)
+        better.improved = True
+        return better
 
     @property
     def shape(self) -> Shape:

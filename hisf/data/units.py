@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from hisf.data.header import number, text
 
+UNKNOWN_UNIT = "???"  # as SoFiA prints it
 PER_BEAM = ("jy/beam", "jy*beam-1", "beam-1*jy")
 
 
@@ -60,7 +61,7 @@ def read_scales(header: fits.Header) -> Scales:
     if not channel:
         notes.append("CDELT3 is missing: channels count as 1 wide.")
     return Scales(
-        unit or "???",
+        unit or UNKNOWN_UNIT,
         _area(bmaj, bmin, number(header, "CDELT2")),
         known and bool(number(header, "CDELT2")),
         _area(bmaj, bmin, number(header, "CDELT1")),

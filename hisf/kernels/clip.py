@@ -33,13 +33,12 @@ def clip(values: NDArray[np.floating], level: float, mask: NDArray[np.bool_]) ->
 
 @njit(cache=True, parallel=True, nogil=True)
 def _copy_replaced(values, mask, level, out):  # type: ignore[no-untyped-def]
-    low, high = -level, level
     for z in prange(values.shape[0]):
         for y in range(values.shape[1]):
             for x in range(values.shape[2]):
                 value = values[z, y, x]
-                if mask[z, y, x]:
-                    value = high if value > 0 else (low if value < 0 else value)
+                if mask[z, y, x] and not np.isnan(value):
+                    value = np.copysign(level, value)
                 out[z, y, x] = value
 
 
@@ -47,6 +46,9 @@ def copy_replaced(
     values: NDArray[np.floating], mask: NDArray[np.bool_], level: float, out: NDArray[np.floating]
 ) -> None:
     """Copy ``values`` to ``out`` with masked voxels set to ±level, the sign being theirs (spec sofia2 §3.6).
+
+    A value of exactly 0, such as the median that the ripple filter subtracts from itself, has the sign of its bits, as
+    in SoFiA: the case continuum_ripple of the parity tests has one.
 
     Parameters
     ----------

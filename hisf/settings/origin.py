@@ -15,9 +15,9 @@ class Origin:
     file
         Parameter file as the user named it; only for kind ``'file'``.
     line
-        Line number in that file, counted from 1.
+        Line number in that file, counted from 1; 0 for a default that the dialect of the file has.
     written_as
-        The key that the user wrote, where it is an alias; otherwise empty.
+        The key in the file, where it is not that of hisf; otherwise empty.
     """
 
     kind: Literal["default", "file", "command line"]
@@ -26,6 +26,8 @@ class Origin:
     written_as: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "file" and not self.line:
+            return f"{self.file} (SoFiA 1's default of {self.written_as})"
         place = f"{self.file} line {self.line}" if self.kind == "file" else self.kind
         return f"{place} (written as {self.written_as})" if self.written_as else place
 

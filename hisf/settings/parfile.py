@@ -1,15 +1,13 @@
-"""The text of SoFiA 2 parameter files and command-line settings, taken apart into keys and values (spec sofia2 §1)."""
+"""The text of parameter files and command-line settings, taken apart into keys and values (spec sofia2 and 1, §1)."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from hisf.errors import FileAccessError, InputError
 from hisf.settings.origin import COMMAND_LINE, Origin
 
-_LINE_BYTES = 1023  # SoFiA reads longer lines in pieces of this size
+LINE_BYTES = 1023  # SoFiA 2 reads longer lines in pieces of this size
 _ALPHANUMERIC = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_SOFIA1_KEY = re.compile(r"(steps|SCfind|merge|import|writeCat|parameters)\.\w")
 _DATA_SIGNATURES = {b"SIMPLE  =": "a FITS file", b"\x89HDF\r\n": "an HDF5 file"}
 
 
@@ -22,38 +20,39 @@ class Assignment:
     origin: Origin
 
 
-def read_assignments(path: str | Path) -> list[Assignment]:
-    """Read every setting of a SoFiA 2 parameter file, in order, known or not.
+def read_assignments(path: str | Path, line_bytes: int = LINE_BYTES) -> list[Assignment]:
+    """Read every setting of a parameter file, in order, known or not.
 
     Parameters
     ----------
     path
         The file. Any bytes are accepted: text is UTF-8 where it can be and Latin-1 otherwise, and what follows a NUL
         byte on a line is dropped.
+    line_bytes
+        Longer lines are read in pieces of this size, as by SoFiA 2.
 
     Returns
     -------
     list of Assignment
-        Repeated keys are all there; the last one counts.
+        Repeated keys are all there.
 
     Raises
     ------
     FileAccessError
         If there is no such file, or it cannot be read.
     InputError
-        If it is a cube, or a parameter file of SoFiA 1.
+        If it is a cube.
     """
     assignments = []
     try:
         with Path(path).open("rb") as file:
             line = 1
-            while piece := file.readline(_LINE_BYTES):
+            while piece := file.readline(line_bytes):
                 if line == 1:
                     _refuse_data(path, piece)
                 parts = _split_line(piece)
                 if parts is not None:
                     assignments.append(Assignment(*parts, Origin("file", str(path), line)))
-                    _refuse_sofia1(assignments[-1])
                 line += piece.endswith(b"\n")
     except OSError as error:
         reason = error.strerror or str(error)
@@ -100,11 +99,3 @@ def _refuse_data(path: str | Path, first_line: bytes) -> None:
     for signature, description in _DATA_SIGNATURES.items():
         if first_line.startswith(signature):
             raise InputError(f"{path} is {description}, not a parameter file: write input.data={path} to search it.")
-
-
-def _refuse_sofia1(assignment: Assignment) -> None:
-    if _SOFIA1_KEY.match(assignment.key):
-        raise InputError(
-            f"{assignment.origin}: {assignment.key!r} shows that this is a SoFiA 1 parameter file, which this version "
-            "of hisf cannot run yet: translate it to SoFiA 2's parameters (hisf lists them with what they mean)."
-        )

@@ -9,10 +9,12 @@ from hisf.settings.aliases import ALIASES, Alias
 from hisf.settings.origin import DEFAULT, Origin
 from hisf.settings.parameter import Parameter
 from hisf.settings.parfile import Assignment, parse_argument, read_assignments
+from hisf.settings.sofia1 import OLD_PARAMETERS, is_sofia1_key, translate
 from hisf.settings.suggestion import suggest
 from hisf.settings.table import PARAMETERS
 
 _CLASSIC_FINDERS = ("scfind", "threshold")
+_LONG_LINE = 1 << 20  # bytes; a list of SoFiA 1 may be longer than a line of SoFiA 2
 _MOST_UNKNOWN = 5  # unknown keys that one message names
 
 
@@ -133,14 +135,17 @@ def load_settings(arguments: Sequence[str], parameters: Iterable[Parameter] = PA
     FileAccessError
         If a parameter file cannot be read.
     InputError
-        If a file is of SoFiA 1 or no parameter file, if a key is unknown while ``pipeline.pedantic`` is true (for a
-        file, at its end), or if a list has an empty element.
+        If a file is no parameter file, if a key is unknown while ``pipeline.pedantic`` is true (for a file, at its
+        end), if a list has an empty element, or if a file of SoFiA 1 cannot be translated.
     PluginError
         If two parameters have the same name.
     """
     loader = _Loader(tuple(parameters))
     for argument in arguments:
-        loader.assign([parse_argument(argument)] if "=" in argument else read_assignments(argument))
+        if "=" in argument:
+            loader.assign([parse_argument(argument)])
+        else:
+            loader.read(argument)
     return loader.settings()
 
 
@@ -169,9 +174,19 @@ class _Loader:
         if twice:
             raise PluginError(f"Parameters are declared more than once: {', '.join(twice)}.")
 
-    def assign(self, assignments: Iterable[Assignment]) -> None:
-        """Take in the settings of one argument; only then look whether unknown keys matter."""
-        unknown = []
+    def read(self, path: str) -> None:
+        """Take in the settings of a parameter file, of SoFiA 1 too."""
+        assignments = read_assignments(path)
+        if not any(is_sofia1_key(assignment.key) for assignment in assignments):
+            self.assign(assignments)
+            return
+        translation = translate(path, read_assignments(path, _LONG_LINE))
+        self.remarks.extend(translation.notes)
+        self.assign(translation.assignments, translation.complaints)
+
+    def assign(self, assignments: Iterable[Assignment], complaints: Sequence[str] = ()) -> None:
+        """Take in the settings of one argument; only then look whether unknown keys, and complaints, matter."""
+        unknown = list(complaints)
         for assignment in assignments:
             if assignment.key in self.texts:
                 self.texts[assignment.key] = (assignment.value, assignment.origin)
@@ -198,7 +213,11 @@ class _Loader:
         )
 
     def _describe(self, assignment: Assignment) -> str:
-        suggestion = suggest(assignment.key, [*self.texts, *self.aliases])
+        if assignment.key in OLD_PARAMETERS:
+            targets = " and ".join(OLD_PARAMETERS[assignment.key].targets) or "nothing"
+            return f"{assignment.origin}: {assignment.key!r} is a parameter of SoFiA 1; here it is {targets}"
+        names = [*self.texts, *self.aliases, *(OLD_PARAMETERS if is_sofia1_key(assignment.key) else ())]
+        suggestion = suggest(assignment.key, names)
         return f"{assignment.origin}: unknown parameter {assignment.key!r}{suggestion}"
 
     def settings(self) -> Settings:

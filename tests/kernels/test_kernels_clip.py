@@ -53,15 +53,15 @@ def test_clip_compares_in_double():
 def test_replaced_voxels_keep_their_sign(dtype):
     values = make_values(dtype)
     mask = np.random.default_rng(2).random(values.shape) < 0.5
-    values[0, 0, :4], mask[0, 0, :4] = [4, -4, 0, np.nan], True
+    values[0, 0, :5], mask[0, 0, :5] = [4, -4, 0, -0.0, np.nan], True
     before, out = values.copy(), np.full(values.shape, 99, dtype)
     copy_replaced(values, mask, 0.7, out)
     expected = [
-        v if not m or not (v > 0 or v < 0) else dtype(0.7) if v > 0 else dtype(-0.7)
+        v if not m or np.isnan(v) else dtype(-0.7) if np.signbit(v) else dtype(0.7)
         for v, m in zip(values.flat, mask.flat, strict=True)
     ]
     np.testing.assert_array_equal(out.ravel(), np.array(expected, dtype))
-    np.testing.assert_array_equal(out[0, 0, :4], np.array([0.7, -0.7, 0, np.nan], dtype))
+    np.testing.assert_array_equal(out[0, 0, :5], np.array([0.7, -0.7, 0.7, -0.7, np.nan], dtype))
     np.testing.assert_array_equal(values, before)
 
 

@@ -86,7 +86,7 @@ def test_unknown_key_names_file_line_and_the_likely_key(write):
         ("SCFIND.THRESHOLD", "scfind.threshold"),
         ("linker.minsizexy", "linker.minSizeXY"),
         ("backgroud.enable", "background.enable"),
-        ("reliability.fmin", "reliability.minSNR"),
+        ("reliability.fmin", "reliability.fMin"),
     ],
 )
 def test_suggestion(key, meant):
@@ -169,21 +169,22 @@ def test_ripple_filter_under_its_new_name():
 
 
 def test_what_is_ignored():
-    assert load_settings(["output.dataFormat=hdf5", "pipeline.useGPU=true"]).ignored == (
+    assert load_settings(["input.primaryBeam=pb.fits", "pipeline.useGPU=true"]).ignored == (
         "pipeline.useGPU",
-        "output.dataFormat",
+        "input.primaryBeam",
     )
 
 
 def test_zero_is_a_value_to_ignore_but_a_switch_that_is_off_is_not():
     later = Parameter("my.number", Kind.INT, "10", "Not there yet.", "1", effect="partial")
-    settings = load_settings(["my.number=0", "output.writeLogFile=false"], (*PARAMETERS, later))
+    settings = load_settings(["my.number=0", "output.writeDiagnosticPlot=false"], (*PARAMETERS, later))
     assert settings.ignored == ("my.number",)
 
 
 def test_section_that_is_off_has_nothing_to_ignore():
-    assert load_settings(["reliability.debug=true"]).ignored == ()
-    assert load_settings(["reliability.debug=true", "reliability.enable=true"]).ignored == ("reliability.debug",)
+    assert load_settings(["reliability.plotExtra=true"]).ignored == ()
+    settings = load_settings(["reliability.plotExtra=true", "reliability.enable=true"])
+    assert settings.ignored == ("reliability.plotExtra",)
 
 
 def test_finder_decides_which_classic_section_is_active():

@@ -119,6 +119,7 @@ def test_words_are_separated_by_commas_or_spaces(text):
         ("rippleFilter.statistic", "median"),
         ("flag.auto", "false"),
         ("output.dataFormat", "fits"),
+        ("pipeline.compatibility", "sofia2"),
         ("cnn.architecture", "slim"),
         ("cnn.device", "auto"),
         ("cnn.precision", "auto"),

@@ -110,27 +110,10 @@ def test_cube_in_place_of_a_parameter_file_is_refused(tmp_path, start):
         read_assignments(path)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "steps.doSCfind",
-        "SCfind.threshold",
-        "merge.radiusX",
-        "import.inFile",
-        "writeCat.basename",
-        "parameters.dilateMask",
-    ],
-)
-def test_sofia1_file_is_recognised(tmp_path, key):
-    path = tmp_path / "old.par"
-    path.write_text(f"pipeline.pedantic = false\n{key} = 1\n")
-    with pytest.raises(InputError, match=r"old\.par line 2.*SoFiA 1 parameter file.*translate") as caught:
-        load_settings([str(path)])
-    assert key in str(caught.value)
-
-
-def test_sofia2_keys_are_not_taken_for_sofia1(pairs):
-    assert pairs("scfind.threshold = 4\nparameter.prefix = x\nimportant = 1\n# steps.doSCfind = true")[0][1] == "4"
+def test_sofia2_keys_are_not_taken_for_sofia1(tmp_path):
+    path = tmp_path / "new.par"
+    path.write_text("pipeline.pedantic = false\nscfind.threshold = 4\nparameter.prefix = x\n# steps.doSCfind = true")
+    assert load_settings([str(path)])["linker.method"] == "sofia2"
 
 
 @pytest.mark.parametrize(

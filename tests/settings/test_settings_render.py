@@ -113,7 +113,7 @@ def test_row_says_type_range_and_effect():
     (row,) = as_table_rows(PARAMETERS, "scfind.threshold")
     assert row.type == "float, in noise, greater than 0"
     assert (row.default, row.since) == ("5.0", "2.4")
-    (row,) = as_table_rows(PARAMETERS, "output.dataFormat")
+    (row,) = as_table_rows(PARAMETERS, "input.primaryBeam")
     assert "not in this version" in row.help
 
 

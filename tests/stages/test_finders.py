@@ -110,7 +110,7 @@ def twin(data, kernels_xy, kernels_z, threshold, replacement, statistic="mad", f
                 continue
             copy = data.copy()
             if replacement >= 0:
-                copy[mask] = np.sign(copy[mask]) * data.dtype.type(replacement * base)
+                copy[mask] = np.copysign(data.dtype.type(replacement * base), copy[mask])
             if fwhm:
                 passes, half = BOXCARS[fwhm]
                 for axis in (2, 1):

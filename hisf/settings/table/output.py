@@ -90,9 +90,8 @@ PARAMETERS = (
         "2.7",
         choices=("fits", "hdf5"),
         fallback="fits",
-        effect="partial",
     ),
-    Parameter("output.writeLogFile", Kind.BOOL, "true", "Write the log of the run.", "2.7", effect="partial"),
+    Parameter("output.writeLogFile", Kind.BOOL, "true", "Write the log of the run.", "2.7"),
     Parameter("output.writeDiagnosticPlot", Kind.BOOL, "true", "Plot an overview of the run.", "2.7", effect="partial"),
     Parameter(
         "output.showPreviewImage",

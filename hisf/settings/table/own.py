@@ -34,7 +34,7 @@ PARAMETERS = (
         "0, 0, 0",
         "Shape of tiles along x, y and z; 0 leaves it to pipeline.memory, and results never depend on it.",
         _SINCE,
-        unit="in voxels",
+        unit="voxels",
         minimum=0,
     ),
     Parameter(

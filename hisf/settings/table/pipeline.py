@@ -4,6 +4,15 @@ from hisf.settings.parameter import Kind, Parameter
 
 PARAMETERS = (
     Parameter(
+        "pipeline.compatibility",
+        Kind.CHOICE,
+        "sofia2",
+        "Whether names, units and sources are those of SoFiA 2, defects included, or improved (see docs/sofia2.md).",
+        "hisf 0.1",
+        choices=("sofia2", "improved"),
+        fallback="sofia2",
+    ),
+    Parameter(
         "pipeline.verbose", Kind.BOOL, "false", "Print more about what is done, such as missing header keywords.", "2.4"
     ),
     Parameter(

@@ -17,7 +17,8 @@ _FLAG = (
         "flag.cube",
         Kind.PATH,
         "",
-        "Cube of integers of the data's size whose non-zero voxels are blanked.",
+        "Cube of the data's size whose non-zero voxels are blanked, or, if it holds floating-point values, "
+        "its blank ones.",
         "2.6",
     ),
     Parameter(

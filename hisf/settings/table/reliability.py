@@ -41,6 +41,15 @@ PARAMETERS = (
         "2.4",
     ),
     Parameter(
+        "reliability.fMin",
+        Kind.FLOAT,
+        "0.0",
+        "Smallest sum of a source over the root of its number of voxels, as in SoFiA 1; above 0 it takes the place of "
+        "reliability.minSNR, which counts the beam too.",
+        "hisf 0.1",
+        unit="noise",
+    ),
+    Parameter(
         "reliability.minPixels",
         Kind.INT,
         "0",
@@ -69,9 +78,8 @@ PARAMETERS = (
         "",
         "Table of sky positions, for example of continuum sources, whose negative detections are left out.",
         "2.4",
-        effect="partial",
     ),
-    Parameter("reliability.plot", Kind.BOOL, "true", "Plot what the filter did.", "2.4", effect="partial"),
+    Parameter("reliability.plot", Kind.BOOL, "true", "Plot what the filter did.", "2.4"),
     Parameter(
         "reliability.plotExtra",
         Kind.BOOL,
@@ -86,6 +94,5 @@ PARAMETERS = (
         "false",
         "Write tables of the measurements of all positive and negative sources.",
         "2.4",
-        effect="partial",
     ),
 )

@@ -12,13 +12,13 @@ from hisf.settings import Settings
 if TYPE_CHECKING:
     from hisf.plugins import PluginManager
 
-# name -> parameter, whether the cube holds integers
+# name -> parameter, what the cube may hold
 COMPANIONS = {
-    "gain": ("input.gain", False),
-    "noise": ("input.noise", False),
-    "weights": ("input.weights", False),
-    "mask": ("input.mask", True),
-    "flag": ("flag.cube", True),
+    "gain": ("input.gain", "floats"),
+    "noise": ("input.noise", "floats"),
+    "weights": ("input.weights", "floats"),
+    "mask": ("input.mask", "integers"),
+    "flag": ("flag.cube", "either"),
 }
 
 
@@ -37,12 +37,14 @@ def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
     if not settings["input.data"]:
         raise InputError("input.data is not set; name the cube to search, for example input.data=cube.fits.")
     cube = _open(manager, settings, "input.data").require_floats()
-    for name, (key, integers) in COMPANIONS.items():
+    if settings["pipeline.compatibility"] == "improved":
+        cube = cube.improve()
+    for name, (key, kind) in COMPANIONS.items():
         if settings[key]:
             companion = _open(manager, settings, key).require_shape(cube.shape)
-            if not integers:
+            if kind == "floats":
                 companion.require_floats()
-            elif not companion.holds_labels:
+            elif kind == "integers" and not companion.holds_labels:
                 raise InputError(f"{companion.name} does not hold integers; {key} needs a cube of integers.")
             cube.companions[name] = companion
     return cube

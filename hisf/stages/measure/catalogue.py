@@ -13,11 +13,12 @@ from hisf.data.columns import BASIC, FINDERS, MEASURED, Column
 from hisf.data.cube import Cube
 from hisf.data.header import text
 from hisf.data.source import Source, SourceList
+from hisf.data.units import UNKNOWN_UNIT
 from hisf.data.voxels import Voxels
 from hisf.data.wcs import WorldCoordinates
 from hisf.settings import Settings
 from hisf.stages.measure.contract import Cutout, Measurement
-from hisf.stages.measure.names import equatorial_name, other_name
+from hisf.stages.measure.names import equatorial_name, other_name, position_name
 
 log = logging.getLogger(__name__)
 Values = dict[str, np.ndarray]
@@ -63,7 +64,7 @@ def make_catalogue(
     if wcs:
         values |= _world(values, wcs)
     if settings["parameter.enable"]:
-        values["name"] = _names(values, wcs, settings["parameter.prefix"])
+        values["name"] = _names(values, wcs, settings["parameter.prefix"], cube.improved)
     else:
         values["name"] = np.array([str(s.linker_label) for s in sources], object)
     values |= {column.name: _known(sources, column) for column in own}
@@ -75,7 +76,10 @@ def make_catalogue(
             units |= physical
         else:
             log.warning("parameter.physical has no effect: BUNIT is %s, not Jy/beam.", cube.scales.unit)
-    return Catalogue(tuple(c.resolved(units.get(c.unit, c.unit)) for c in columns), values)
+    resolved = [c.resolved(units.get(c.unit, c.unit)) for c in columns]
+    if cube.improved:  # a unit that nobody knows is none
+        resolved = [c.resolved("") if UNKNOWN_UNIT in c.unit else c for c in resolved]
+    return Catalogue(tuple(resolved), values)
 
 
 def _recorded(sources: SourceList) -> Values:
@@ -149,7 +153,7 @@ def _world(values: Values, wcs: WorldCoordinates) -> Values:
     return found
 
 
-def _names(values: Values, wcs: WorldCoordinates | None, prefix: str) -> np.ndarray:
+def _names(values: Values, wcs: WorldCoordinates | None, prefix: str, improved: bool) -> np.ndarray:
     """Return the names of the sources."""
     if wcs is None:
         names = [f"{prefix}-{label:04d}" for label in values["id"]]
@@ -157,6 +161,8 @@ def _names(values: Values, wcs: WorldCoordinates | None, prefix: str) -> np.ndar
         positions = zip(values[wcs.axes[0].name], values[wcs.axes[1].name], strict=True)
         if wcs.equatorial:
             names = [equatorial_name(prefix, lon, lat, wcs.besselian) for lon, lat in positions]
+        elif improved:
+            names = [position_name(prefix, lon, lat, wcs.axes[0].name == "l") for lon, lat in positions]
         else:
             names = [other_name(prefix, lon, lat) for lon, lat in positions]
     return np.array(names, object)
@@ -166,9 +172,10 @@ def _physical(values: Values, cube: Cube) -> tuple[Values, dict[str, str]]:
     """Convert fluxes, widths and position errors to physical units (spec sofia2 §3.11)."""
     scales = cube.scales
     area, channel = scales.beam_area, scales.channel
-    factors = {"f_sum": channel / area, "err_f_sum": channel / np.sqrt(area)}
+    root = np.sqrt(area) if area >= 0 else np.nan  # of a negative beam, which SoFiA takes as it stands
+    factors = {"f_sum": channel / area, "err_f_sum": channel / root}
     factors |= dict.fromkeys(("w20", "w50", "wm50"), channel)
-    factors |= dict.fromkeys(("err_x", "err_y", "err_z"), np.sqrt(area))
+    factors |= dict.fromkeys(("err_x", "err_y", "err_z"), root)
     converted = {name: v * factors[name] if name in factors else v for name, v in values.items()}
     width = cube.spectral_unit
     flux = f"Jy*{width}" if scales.beam_known else f"{scales.unit}*{width}"

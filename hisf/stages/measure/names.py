@@ -38,6 +38,11 @@ def equatorial_name(prefix: str, ra: float, dec: float, besselian: bool) -> str:
     return f"{prefix} {epoch}{h:02d}{m:02d}{s:05.2f}{sign}{d:02d}{am:02d}{arcsec:04.1f}"
 
 
+def position_name(prefix: str, longitude: float, latitude: float, galactic: bool) -> str:
+    """Return a name with the sign of the latitude, such as ``SoFiA G179.9517-30.0102``; without G if not Galactic."""
+    return f"{prefix} {'G' if galactic else ''}{longitude:08.4f}{latitude:+08.4f}"
+
+
 def other_name(prefix: str, longitude: float, latitude: float) -> str:
     """Return a name for other coordinates, such as ``SoFiA 179.9517+30.0102``; the sign is that of the longitude."""
     return f"{prefix} {longitude:08.4f}{'-' if longitude < 0 else '+'}{latitude:07.4f}"

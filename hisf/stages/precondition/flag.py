@@ -50,7 +50,7 @@ class FlagRegions(Step):
 
 
 class FlagCube(Step):
-    """Blank the non-zero voxels of ``flag.cube``, an integer cube of the size of the data."""
+    """Blank the non-zero voxels of ``flag.cube``, which has the size of the data; of floating-point values, the NaN."""
 
     name = "flag cube"
     position = 5
@@ -63,7 +63,8 @@ class FlagCube(Step):
 
     def apply(self, data: np.ndarray, box: Box) -> np.ndarray:
         """Blank the flagged voxels of ``box``."""
-        data[self.cube.companions["flag"].read_labels(box) != 0] = np.nan
+        flags = self.cube.companions["flag"]
+        data[flags.read_labels(box) != 0 if flags.holds_labels else np.isnan(flags.read(box))] = np.nan
         return data
 
 

@@ -15,6 +15,7 @@ from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.settings import Parameter, Settings
 from hisf.stages.precondition.contract import Step
+from hisf.stages.reliability.contract import Evidence
 
 
 class Moment(Enum):
@@ -39,6 +40,8 @@ class Result:
         The preconditioning steps that ran.
     mask : MaskStore
         What the finders found.
+    evidence : Evidence
+        What the reliability judged by, if it did.
     sources : SourceList
     catalogue : Catalogue
     rms : float
@@ -51,6 +54,7 @@ class Result:
     measured: Voxels | None = None
     steps: tuple[Step, ...] = field(default=())
     mask: MaskStore | None = None
+    evidence: Evidence | None = None
     sources: SourceList | None = None
     catalogue: Catalogue | None = None
     rms: float = float("nan")
@@ -66,6 +70,8 @@ class Product(ABC):
     suffix : str
         Appended to the base name, for example ``_cat.xml``. One without a dot, for example ``_cubelets``, makes the
         product a folder.
+    image : bool
+        Whether it is an image or cube; its suffix ends in ``.fits``, and has ``.h5`` instead in HDF5.
     files : str
         Of a folder: a regular expression for what follows the base name in the names of its files. Those of an earlier
         run are removed, whatever else is in the folder stays.
@@ -75,6 +81,7 @@ class Product(ABC):
 
     name: ClassVar[str]
     suffix: ClassVar[str]
+    image: ClassVar[bool] = False
     files: ClassVar[str] = ".*"
     moment: ClassVar[Moment] = Moment.DONE
     parameters: ClassVar[tuple[Parameter, ...]] = ()

@@ -17,7 +17,7 @@ from hisf.stages.products.contract import Product, Result
 from hisf.stages.products.cubelet import Cubelet, cubelets
 from hisf.stages.products.fits_image import image_header, printable, write_image
 from hisf.stages.products.moments import add_up, has_channels, moment0_unit, spectral_coordinates, spectral_unit
-from hisf.stages.products.names import base_name
+from hisf.stages.products.names import base_name, image_ending
 from hisf.stages.products.pv import common_header, diagram_header, diagrams
 from hisf.stages.products.spectra import APERTURE, MASK, aperture_sums, as_spectrum, channel_sums
 
@@ -54,7 +54,7 @@ class Cubelets(Product):
 
     name = "cubelets"
     suffix = "_cubelets"
-    files = r"_\d+_(?:(?:cube|mask|mom[012]|chan|snr|pv(?:_min)?(?:_mask)?)\.fits|spec(?:_aperture)?\.txt)"
+    files = r"_\d+_(?:(?:cube|mask|mom[012]|chan|snr|pv(?:_min)?(?:_mask)?)\.(?:fits|h5)|spec(?:_aperture)?\.txt)"
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
@@ -107,7 +107,8 @@ def _write(base: Path, image: Image, cubelet: Cubelet, result: Result, headers: 
         headers[image.name] = image_header(result.cube, kind, result.settings, image.unit, image.beam, axes)
     header = cut_region(headers[image.name], cubelet.box)
     header["OBJECT"] = printable(cubelet.name)
-    write_image(_place(base, f"{image.name}.fits"), header, [image.array])
+    place = _place(base, f"{image.name}{image_ending(result.settings)}")
+    write_image(place, header, [image.array], result.settings)
 
 
 def _write_spectra(base: Path, cubelet: Cubelet, result: Result, coordinate: np.ndarray) -> None:
@@ -137,7 +138,8 @@ def _write_diagrams(base: Path, cubelet: Cubelet, result: Result, headers: dict[
             if name not in headers:
                 headers[name] = common_header(image.dtype, result.cube, result.settings)
             header = diagram_header(cubelet, angle, image, result.cube, headers[name])
-            write_image(_place(base, f"{name}.fits"), header, [image])
+            place = _place(base, f"{name}{image_ending(result.settings)}")
+            write_image(place, header, [image], result.settings)
 
 
 def _place(base: Path, ending: str) -> Path:

@@ -19,6 +19,7 @@ class FilteredCube(Product):
 
     name = "filtered cube"
     suffix = "_filtered.fits"
+    image = True
     moment = Moment.PRECONDITIONED
 
     @classmethod
@@ -30,7 +31,7 @@ class FilteredCube(Product):
         """Write the cube, channel by channel."""
         assert result.searched is not None
         header = image_header(result.cube, result.searched.dtype, result.settings, unit=None, beam=True)
-        write_image(path, header, _planes(result.searched))
+        write_image(path, header, _planes(result.searched), result.settings)
 
 
 def _planes(voxels: Voxels) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""FITS images made by hisf: header and data, written channel by channel (spec sofia2 §4.2)."""
+"""Images and cubes made by hisf: header and data, written channel by channel (spec sofia2 §4.2)."""
 
 from __future__ import annotations
 
@@ -97,16 +97,41 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
-def write_image(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -> None:
-    """Write a FITS image from pieces of whole channels, in order from the first; memory: one piece.
+def write_image(path: Path, header: fits.Header, planes: Iterable[np.ndarray], settings: Settings) -> None:
+    """Write an image in the format of ``output.dataFormat``, from pieces of whole channels; memory: one piece.
 
     Parameters
     ----------
     path : Path
     header : `~astropy.io.fits.Header`
-    planes : iterable of ndarray, shape (n, y, x)
-        Native byte order, of the type that BITPIX says.
+    planes : iterable of ndarray, shape (n, y, x), or one of shape (y, x)
+        In order from the first channel; native byte order, of the type that BITPIX says.
+    settings : Settings
     """
+    if settings["output.dataFormat"] == "hdf5":
+        _write_hdf5(path, header, planes)
+    else:
+        _write_fits(path, header, planes)
+
+
+def _write_hdf5(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -> None:
+    """Write the layout that CARTA and hisf read: a group ``0`` with the cards as attributes, and ``DATA`` in it."""
+    import h5py
+
+    shape = tuple(header[f"NAXIS{n}"] for n in range(header["NAXIS"], 0, -1))
+    dtype = next(name for name, bitpix in BITPIX.items() if bitpix == header["BITPIX"])
+    with h5py.File(path, "w") as file:
+        group = file.create_group("0")
+        for key in dict.fromkeys(header):
+            group.attrs[key] = list(header["HISTORY"]) if key == "HISTORY" else header[key]
+        data, first = group.create_dataset("DATA", shape, dtype), 0
+        for piece in planes:
+            rows = piece.reshape(-1, *shape[1:])
+            data[first : first + len(rows)] = rows
+            first += len(rows)
+
+
+def _write_fits(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -> None:
     with path.open("wb") as file:
         file.write(header.tostring(sep="", endcard=True, padding=True).encode("ascii"))
         size = 0

@@ -52,6 +52,8 @@ def _channels(result: Result) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
 class _Map(Product):
     """One of the maps; an image, which has no spectral axis, has only that of moment 0."""
 
+    image = True
+
     def applies(self, result: Result) -> bool:
         """Return whether the data have channels."""
         return has_channels(result.cube)
@@ -63,7 +65,7 @@ class _Map(Product):
 
     def _write(self, result: Result, path: Path, image: np.ndarray, unit: str) -> None:
         header = image_header(result.cube, image.dtype, result.settings, unit=unit, beam=True, axes=2)
-        write_image(path, header, [image])
+        write_image(path, header, [image], result.settings)
 
 
 class Moment0(_Map):
@@ -119,6 +121,7 @@ class MaskImage(Product):
 
     name = "mask image"
     suffix = "_mask-2d.fits"
+    image = True
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
@@ -134,4 +137,4 @@ class MaskImage(Product):
             for plane in result.sources.paint(box)[::-1]:
                 image = np.where(image == 0, plane, image)
         header = image_header(result.cube, image.dtype, result.settings, unit=" ", beam=False, axes=2)
-        write_image(path, header, [image])
+        write_image(path, header, [image], result.settings)

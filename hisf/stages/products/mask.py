@@ -22,6 +22,7 @@ class MaskCube(Product):
 
     name = "mask cube"
     suffix = "_mask.fits"
+    image = True
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
@@ -32,7 +33,7 @@ class MaskCube(Product):
         """Write the mask, some channels at a time."""
         assert result.sources is not None
         header = image_header(result.cube, np.dtype(np.int32), result.settings, unit=" ", beam=False)
-        write_image(path, header, _label_planes(result.sources))
+        write_image(path, header, _label_planes(result.sources), result.settings)
 
 
 class RawMask(Product):
@@ -40,6 +41,7 @@ class RawMask(Product):
 
     name = "raw mask"
     suffix = "_mask-raw.fits"
+    image = True
     moment = Moment.FOUND
 
     @classmethod
@@ -51,7 +53,7 @@ class RawMask(Product):
         """Write the mask, channel by channel."""
         assert result.mask is not None
         header = image_header(result.cube, np.dtype(np.uint8), result.settings, unit=" ", beam=False)
-        write_image(path, header, _raw_planes(result.mask))
+        write_image(path, header, _raw_planes(result.mask), result.settings)
 
 
 def _raw_planes(mask: MaskStore) -> Iterator[np.ndarray]:

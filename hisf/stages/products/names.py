@@ -16,6 +16,11 @@ def base_name(settings: Settings) -> str:
     return stem if dot and ending.lower() in ("fits", "fit") else name
 
 
+def image_ending(settings: Settings) -> str:
+    """Return the ending of images and cubes in the format of ``output.dataFormat``."""
+    return {"fits": ".fits", "hdf5": ".h5"}[settings["output.dataFormat"]]
+
+
 def product_base(settings: Settings) -> Path:
     """Return folder and base name of all products.
 

@@ -52,6 +52,7 @@ class NoiseCube(Product):
 
     name = "noise cube"
     suffix = "_noise.fits"
+    image = True
     moment = Moment.PRECONDITIONED
 
     @classmethod
@@ -64,7 +65,7 @@ class NoiseCube(Product):
         noise = _noise(result)
         assert isinstance(noise, LocalNoise)
         header = image_header(result.cube, noise.grid.cells.dtype, result.settings, unit=None, beam=True)
-        write_image(path, header, _noise_planes(noise, result))
+        write_image(path, header, _noise_planes(noise, result), result.settings)
 
 
 def _noise_planes(noise: LocalNoise, result: Result) -> Iterator[np.ndarray]:

@@ -24,6 +24,8 @@ def hisf_register_products() -> list[type[Product]]:
     from hisf.stages.products.mask import MaskCube, RawMask
     from hisf.stages.products.noise import NoiseCube, NoiseSpectrum
     from hisf.stages.products.regions import RegionFile
+    from hisf.stages.products.reliability_plots import ReliabilityPlot, SkellamPlot
+    from hisf.stages.products.reliability_tables import NegativeTable, PositiveTable
     from hisf.stages.products.sdc2 import Sdc2Catalogue
     from hisf.stages.products.sources import SourcesFile
     from hisf.stages.products.sql import SqlCatalogue
@@ -35,6 +37,10 @@ def hisf_register_products() -> list[type[Product]]:
         FlagLog,
         FilteredCube,
         RawMask,
+        ReliabilityPlot,
+        SkellamPlot,
+        NegativeTable,
+        PositiveTable,
         MaskCube,
         MaskImage,
         Moment0,

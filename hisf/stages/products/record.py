@@ -1,4 +1,4 @@
-"""The run record: what was run, with which settings from where, how long it took, what was odd."""
+"""The run record: what was run, with which settings from where, how long it took, what was odd; and the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hisf import __version__
 from hisf.plugins import PluginManager
 from hisf.settings import Settings
 from hisf.stages.products.stamp import utc_date
-from hisf.stages.products.writing import record_path, write_file
+from hisf.stages.products.writing import log_path, record_path, write_file
 
 if TYPE_CHECKING:
     from hisf.pipeline import Report
@@ -35,6 +35,19 @@ def write_record(
     path = record_path(report.base)
     content = json.dumps(_content(settings, manager, report, warnings, error, code), indent=1) + "\n"
     return write_file(path, lambda beside: beside.write_text(content, encoding="utf-8"))
+
+
+def write_log(settings: Settings, base: Path, lines: Sequence[str]) -> None:
+    """Write ``NAME_run.log`` beside the products, if ``output.writeLogFile`` asks for it: what the run said.
+
+    Raises
+    ------
+    FileAccessError
+        It cannot be written.
+    """
+    if settings["output.writeLogFile"]:
+        text = "\n".join([f"hisf {__version__}, {utc_date()} UTC", *lines]) + "\n"
+        write_file(log_path(base), lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
 def _content(

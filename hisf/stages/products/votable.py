@@ -50,7 +50,8 @@ def as_votable(catalogue: Catalogue, cube: Cube, settings: Settings) -> Iterator
     reference = ' ref="sky"' if system else ""
     for column in catalogue.columns:
         sky = reference if column.ucd.startswith("pos.eq") or column.ucd.startswith("pos.galactic") else ""
-        attributes = f"{DATATYPES[column.kind]} name={_quoted(column.name)} unit={_quoted(column.unit)}"
+        unit = column.unit.replace("*", ".") if cube.improved else column.unit  # the standard multiplies by a point
+        attributes = f"{DATATYPES[column.kind]} name={_quoted(column.name)} unit={_quoted(unit)}"
         yield f"   <FIELD {attributes} ucd={_quoted(column.ucd)}{sky}>"
         yield f"    <DESCRIPTION>{escape(_clean(column.help))}</DESCRIPTION>"
         yield "   </FIELD>"

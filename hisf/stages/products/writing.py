@@ -13,6 +13,7 @@ from pathlib import Path
 from hisf.errors import FileAccessError
 from hisf.settings import Settings
 from hisf.stages.products.contract import Moment, Product, Result
+from hisf.stages.products.names import image_ending
 
 
 def wanted_products(classes: Iterable[type[Product]], settings: Settings) -> list[Product]:
@@ -40,14 +41,20 @@ def check_places(paths: Iterable[Path], overwrite: bool) -> None:
             raise FileAccessError(f"{path} is a file, where a folder of products should go; remove it.")
 
 
-def product_path(base: Path, product: Product) -> Path:
+def product_path(base: Path, product: Product, settings: Settings) -> Path:
     """Return the final path of a product."""
-    return base.with_name(base.name + product.suffix)
+    suffix = product.suffix.removesuffix(".fits") + image_ending(settings) if product.image else product.suffix
+    return base.with_name(base.name + suffix)
 
 
 def record_path(base: Path) -> Path:
     """Return the path of the run record."""
     return base.with_name(base.name + "_run.json")
+
+
+def log_path(base: Path) -> Path:
+    """Return the path of the log of the run."""
+    return base.with_name(base.name + "_run.log")
 
 
 def journal_path(base: Path) -> Path:
@@ -88,7 +95,7 @@ def write_products(products: Iterable[Product], moment: Moment, result: Result, 
     paths = []
     for product in products:
         if product.moment is moment and product.applies(result):
-            path, write = product_path(base, product), partial(product.write, result)
+            path, write = product_path(base, product, result.settings), partial(product.write, result)
             if _is_folder(path):
                 paths.append(write_folder(path, write, re.compile(re.escape(base.name) + product.files)))
             else:

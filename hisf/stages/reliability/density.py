@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from hisf.data.cube import Cube
+from hisf.data.positions import read_positions
 from hisf.data.source import Source, SourceList
-from hisf.errors import HisfError
-from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability
+from hisf.errors import FileAccessError, HisfError, InputError
+from hisf.settings import Settings
+from hisf.stages.reliability.contract import FEW_NEGATIVES, Evidence, Reliability, smallest_ratio
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +36,23 @@ COORDINATES: dict[str, Callable[[Source], float]] = {
 
 
 class NegativeDensity(Reliability):
-    """Compare the density of positive and negative detections around each positive one in a space of parameters."""
+    """Compare the density of positive and negative detections around each positive one in a space of parameters.
+
+    Negative detections at the positions of ``reliability.catalog`` do not count.
+
+    Raises
+    ------
+    FileAccessError
+        That table is missing.
+    InputError
+        It is ragged or holds words, or the cube has no world coordinates.
+    """
 
     name = "sofia2"
+
+    def __init__(self, settings: Settings, cube: Cube) -> None:
+        super().__init__(settings, cube)
+        self._excluded = excluded_positions(settings, cube)
 
     def judge(self, sources: SourceList) -> SourceList:
         """Return the reliable sources; R = (P − N)/P of two kernel density estimates.
@@ -47,7 +65,7 @@ class NegativeDensity(Reliability):
         from hisf.kernels.reliability import covariance, density, reliability_of
 
         s = self.settings
-        negative = [source for source in sources if source.f_sum < 0]
+        negative = [source for source in sources if source.f_sum < 0 and not self._is_excluded(source)]
         positive = [source for source in sources if source.f_sum > 0]
         if not negative or not positive:
             missing = "negative" if not negative else "positive"
@@ -63,18 +81,36 @@ class NegativeDensity(Reliability):
         points = {sign: self._points(group) for sign, group in (("negative", negative), ("positive", positive))}
         spread = self._regular(covariance(points["negative"]))
         scale = self._scale(points["positive"], points["negative"], spread)
-        inverse = np.linalg.inv(spread * scale**2)
-        bright = np.array([source.f_sum / np.sqrt(source.n_pix) > self._smallest_snr() for source in positive])
+        kernel = spread * scale**2
+        inverse, smallest = np.linalg.inv(kernel), smallest_ratio(s, self.cube)
+        bright = np.array([source.f_sum / np.sqrt(source.n_pix) > smallest for source in positive])
         large = np.array([source.n_pix > s["reliability.minPixels"] for source in positive])
         at = points["positive"][bright & large]
         rel = np.zeros(len(positive))
         rel[bright & large] = reliability_of(
             density(at, points["positive"], inverse), density(at, points["negative"], inverse)
         )
-        keep = np.flatnonzero(bright & (rel >= s["reliability.threshold"]))
+        reliable = bright & (rel >= s["reliability.threshold"])
+        keep = np.flatnonzero(reliable)
+        p = density(points["negative"], points["positive"], inverse)
+        n = density(points["negative"], points["negative"], inverse)
+        self.evidence = Evidence(
+            s["reliability.parameters"],
+            _describe(positive, rel, reliable),
+            _describe(negative, np.zeros(len(negative)), np.zeros(len(negative), bool)),
+            kernel,
+            smallest,
+            (p - n) / np.sqrt(p + n),
+        )
         kept = [replace(positive[i], rel=float(rel[i])) for i in keep]
         log.info("reliability: %d of %d positive sources kept, %d negative", len(kept), len(positive), len(negative))
         return SourceList.renumbered(sources.shape, kept)
+
+    def _is_excluded(self, source: Source) -> bool:
+        """Return whether a position to leave out lies in the bounding box of a source on the sky, edges included."""
+        x, y = self._excluded
+        box = source.box
+        return bool(((x >= box.x0) & (x <= box.x1 - 1) & (y >= box.y0) & (y <= box.y1 - 1)).any())
 
     def _points(self, sources: list[Source]) -> np.ndarray:
         """Return the place of each source in parameter space, shape (n, d)."""
@@ -85,25 +121,21 @@ class NegativeDensity(Reliability):
     def _regular(self, spread: np.ndarray) -> np.ndarray:
         """Return a covariance that can be inverted.
 
-        Parameters that depend on each other linearly, such as sum, mean and pix together, make the covariance singular
-        but for rounding. SoFiA inverts the rounding noise; here the variances are raised by a thousandth of their mean
-        instead, which gives the same number on every machine.
+        Parameters that depend on each other linearly, such as sum, mean and pix together, or fewer negative detections
+        than parameters, make the covariance singular but for rounding. SoFiA inverts the rounding noise; here the
+        variances are raised by a thousandth of their mean instead, which gives the same number on every machine.
 
         Raises
         ------
         HisfError
-            The covariance is exactly singular, where SoFiA gives up too, or not finite.
+            A parameter has no spread at all, where SoFiA gives up too, or one that is not finite.
         """
         words = self.settings.text("reliability.parameters")
-        try:
-            if not np.isfinite(spread).all():
-                raise np.linalg.LinAlgError
-            np.linalg.inv(spread)
-        except np.linalg.LinAlgError:
+        if not (np.isfinite(spread).all() and (np.diag(spread) > 0).all()):
             raise HisfError(
                 "Reliability cannot be determined: the covariance of the negative detections has no inverse "
                 f"(reliability.parameters = {words}); choose other parameters or lower the threshold of the finder."
-            ) from None
+            )
         if np.linalg.cond(spread) < SINGULAR:
             return spread
         log.warning(
@@ -133,6 +165,37 @@ class NegativeDensity(Reliability):
         log.info("reliability: kernel scale %.2f found automatically", scale)
         return scale
 
-    def _smallest_snr(self) -> float:
-        """Return the limit on sum/√n, in units of the noise: minSNR times the root of the beam area in pixels."""
-        return self.settings["reliability.minSNR"] * float(np.sqrt(abs(self.cube.scales.reliability_area)))
+
+def excluded_positions(settings: Settings, cube: Cube) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of ``reliability.catalog`` as zero-based pixels x and y, not rounded (spec sofia2 §3.9).
+
+    Raises
+    ------
+    FileAccessError
+        The table is missing.
+    InputError
+        It is ragged or holds words, or the cube has no world coordinates.
+    """
+    if not settings["reliability.catalog"]:
+        return np.empty(0), np.empty(0)
+    path = Path(settings["reliability.catalog"])
+    if not path.exists():
+        raise FileAccessError(f"{path}: no such file (reliability.catalog, {settings.origin('reliability.catalog')}).")
+    positions = read_positions(path)
+    if positions is None:
+        return np.empty(0), np.empty(0)
+    if cube.wcs is None:
+        raise InputError(f"reliability.catalog = {path}: {cube.name} has no world coordinates to find positions with.")
+    return cube.wcs.to_pixel(positions[:, 0], positions[:, 1])
+
+
+def _describe(sources: Sequence[Source], rel: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what there is to say of sources, one array per word."""
+    found: dict[str, np.ndarray] = {"label": np.array([source.linker_label for source in sources], np.int64)}
+    for axis in "xyz":
+        low = np.array([getattr(source.box, f"{axis}0") for source in sources], float)
+        high = np.array([getattr(source.box, f"{axis}1") for source in sources], float)
+        found |= {axis: (low + high - 1) / 2, f"n{axis}": high - low}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found |= {word: np.array([axis(source) for source in sources], float) for word, axis in COORDINATES.items()}
+    return found | {"rel": rel, "kept": kept}
