@@ -105,8 +105,7 @@ class SlimUNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
-        x0 = self.stem(x)
-        x1 = self.enc1(self.down1(x0))
+        x1 = self.enc1(self.down1(self.stem(x)))  # the stem's features, by far the largest, are not kept
         x2 = self.enc2(self.down2(x1))
         x3 = self.enc3(self.down3(x2))
         x4 = self.enc4(self.down4(x3))
