@@ -1,4 +1,4 @@
-"""Clipping: which voxels lie above a threshold, and putting found voxels back to a low level before smoothing."""
+"""Clipping: which voxels lie above a threshold; putting found voxels back to a low level; carrying blanks along."""
 
 from __future__ import annotations
 
@@ -6,70 +6,151 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-
-@njit(cache=True, parallel=True, nogil=True)
-def _clip(values, level, mask):  # type: ignore[no-untyped-def]
-    for z in prange(values.shape[0]):
-        for y in range(values.shape[1]):
-            for x in range(values.shape[2]):
-                if abs(np.float64(values[z, y, x])) > level:
-                    mask[z, y, x] = True
+_PIECE = 32768  # values that one thread looks at, small enough for the second-level cache
 
 
-def clip(values: NDArray[np.floating], level: float, mask: NDArray[np.bool_]) -> None:
-    """Mark in ``mask`` the voxels with |value| > level.
+def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Find the elements with |value| > level.
 
     Parameters
     ----------
-    values : ndarray of float32 or float64, shape (z, y, x)
-        NaN is never marked.
+    values : ndarray of float32 or float64
+        Any shape, C-contiguous. NaN is never found.
     level : float
-        The comparison is strict and made in double (spec sofia2 §3.6).
-    mask : ndarray of bool, shape (z, y, x)
-        **Modified in place**; voxels that are marked already stay so.
+        Not negative. The comparison is strict and as if made in double (spec sofia2 §3.6).
+
+    Returns
+    -------
+    index : ndarray of int64, shape (n,)
+        Raster indices, ascending.
+    value : ndarray, shape (n,)
+        What is there.
     """
-    _clip(values, float(level), mask)
+    flat = values.reshape(-1)
+    limit = flat.dtype.type(level)
+    if float(limit) > level:  # the next one below separates the same values
+        limit = np.nextafter(limit, flat.dtype.type(-np.inf))
+    ends = np.cumsum(_count(flat, limit))
+    index = np.empty(int(ends[-1]) if ends.size else 0, np.int64)
+    value = np.empty(index.size, flat.dtype)
+    _fill(flat, limit, ends, index, value)
+    return index, value
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _copy_replaced(values, mask, level, out):  # type: ignore[no-untyped-def]
-    for z in prange(values.shape[0]):
-        for y in range(values.shape[1]):
-            for x in range(values.shape[2]):
-                value = values[z, y, x]
-                if mask[z, y, x] and not np.isnan(value):
-                    value = np.copysign(level, value)
-                out[z, y, x] = value
+def _count(flat, limit):  # type: ignore[no-untyped-def]
+    counts = np.zeros((flat.size + _PIECE - 1) // _PIECE, np.int64)
+    for n in prange(counts.size):
+        found = 0
+        for i in range(n * _PIECE, min((n + 1) * _PIECE, flat.size)):
+            found += abs(flat[i]) > limit
+        counts[n] = found
+    return counts
 
 
-def copy_replaced(
-    values: NDArray[np.floating], mask: NDArray[np.bool_], level: float, out: NDArray[np.floating]
-) -> None:
-    """Copy ``values`` to ``out`` with masked voxels set to ±level, the sign being theirs (spec sofia2 §3.6).
+@njit(cache=True, parallel=True, nogil=True)
+def _fill(flat, limit, ends, index, value):  # type: ignore[no-untyped-def]
+    for n in prange(ends.size):
+        place = ends[n - 1] if n else 0
+        i = n * _PIECE
+        while place < ends[n]:
+            if abs(flat[i]) > limit:
+                index[place] = i
+                value[place] = flat[i]
+                place += 1
+            i += 1
+
+
+@njit(cache=True, nogil=True)
+def union(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers that are in either of two ascending lists, ascending, each once.
+
+    Parameters
+    ----------
+    one, other : ndarray of int64
+        Each number at most once.
+    """
+    joined = np.empty(one.size + other.size, np.int64)
+    i = j = n = 0
+    while i < one.size and j < other.size:
+        a, b = one[i], other[j]
+        joined[n] = min(a, b)
+        i += a <= b
+        j += b <= a
+        n += 1
+    while i < one.size:
+        joined[n] = one[i]
+        i += 1
+        n += 1
+    while j < other.size:
+        joined[n] = other[j]
+        j += 1
+        n += 1
+    return joined[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _put_back(flat, index, level):  # type: ignore[no-untyped-def]
+    for i in index:
+        if flat[i] == flat[i]:
+            flat[i] = np.copysign(level, flat[i])
+
+
+def put_back(values: NDArray[np.floating], index: NDArray[np.int64], level: float) -> None:
+    """Set elements to ±level, in place, the sign being theirs (spec sofia2 §3.6).
 
     A value of exactly 0, such as the median that the ripple filter subtracts from itself, has the sign of its bits, as
     in SoFiA: the case continuum_ripple of the parity tests has one.
 
     Parameters
     ----------
-    values, out : ndarray of float32 or float64, shape (z, y, x)
-        One dtype; NaN stays NaN.
-    mask : ndarray of bool, shape (z, y, x)
+    values : ndarray of float32 or float64
+        Any shape, C-contiguous. **Modified in place**; NaN stays NaN.
+    index : ndarray of int64
+        Raster indices.
     level : float
         Not negative.
     """
-    _copy_replaced(values, mask, values.dtype.type(level), out)
+    _put_back(values.reshape(-1), index, values.dtype.type(level))
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _blank_like(values, pattern):  # type: ignore[no-untyped-def]
-    for z in prange(values.shape[0]):
-        for y in range(values.shape[1]):
-            for x in range(values.shape[2]):
-                if np.isnan(pattern[z, y, x]):
-                    values[z, y, x] = np.nan
+def copy_and_mark(values, out, blank):  # type: ignore[no-untyped-def]
+    """Copy channels and say which voxels are blank.
+
+    Parameters
+    ----------
+    values : ndarray of float32 or float64, shape (z, y, x)
+    out : ndarray of the same shape and dtype
+        **Filled in.**
+    blank : ndarray of bool of the same shape
+        **Filled in**: where ``values`` is NaN.
+
+    Returns
+    -------
+    ndarray of int64, shape (z,)
+        Number of blank voxels of every channel.
+    """
+    nz, ny, nx = values.shape
+    counts = np.zeros((nz, ny), np.int64)
+    for n in prange(nz * ny):
+        z, y = n // ny, n % ny
+        found = 0
+        for x in range(nx):
+            value = values[z, y, x]
+            out[z, y, x] = value
+            blank[z, y, x] = value != value
+            found += value != value
+        counts[z, y] = found
+    return counts.sum(1)
 
 
-def blank_like(values: NDArray[np.floating], pattern: NDArray[np.floating]) -> None:
-    """Set ``values`` to NaN, in place, wherever ``pattern`` of the same shape is NaN."""
-    _blank_like(values, pattern)
+@njit(cache=True, parallel=True, nogil=True)
+def set_blank(values, blank):  # type: ignore[no-untyped-def]
+    """Set ``values`` (z, y, x) to NaN, in place, wherever ``blank`` of the same shape is True."""
+    nz, ny, nx = values.shape
+    for n in prange(nz * ny):
+        z, y = n // ny, n % ny
+        for x in range(nx):
+            if blank[z, y, x]:
+                values[z, y, x] = np.nan

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
 
 from hisf.data.box import Box, Tile
 from hisf.data.cube import Cube
-from hisf.data.mask_store import raster
 from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.errors import IndexRangeError, InputError
-from hisf.execution.statistics import cube_noise
+from hisf.execution.statistics import Sampler, cube_noise
 from hisf.execution.workspace import Workspace
 from hisf.settings import Settings
 from hisf.stages.finders.contract import Advance, Finder
+from hisf.stages.finders.smoothing import buffer_bytes, smoothed_slabs
 from hisf.stages.precondition.noise_model import measure_noise
 
 log = logging.getLogger(__name__)
+
+Passing = Callable[[], Iterator[tuple[Box, np.ndarray]]]  # a cube, slab by slab from the last channel down
+PRUDENCE = 0.8  # what the first slabs promise of the noise of the cube is believed to this degree
 
 
 class SmoothAndClip(Finder):
     """Smooth with every combination of spatial and spectral kernels and clip each result at its own noise.
 
     Voxels found with one kernel are set to a low level of their sign before the next kernel smooths, so the order of
-    the kernels matters and the noise of each is a property of the whole cube. The search therefore happens in `look`,
-    kernel by kernel, streamed in slabs from the last channel down, which is the direction of SoFiA's running sums:
-    the result has the same bits however the cube is cut. `find` hands out the tiles of the mask.
+    the kernels matters, and the noise of each is that of the whole smoothed cube. The search therefore happens in
+    `look`, kernel by kernel, streamed from the last channel down, which is the direction of SoFiA's running sums: the
+    result has the same bits however the cube is cut. `find` hands out the tiles of the mask.
+
+    A smoothed cube is never kept. Its noise is known when it has passed; until then whatever may lie above the
+    threshold is noted, by the noise that its first slabs promise. Where they promised too much, it passes once more.
 
     Raises
     ------
@@ -39,22 +46,25 @@ class SmoothAndClip(Finder):
 
     name = "scfind"
     portable = reads_tiles = False
-    mask: np.ndarray
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
         super().__init__(settings, cube)
         self._check_kernels()
+        self._shape = cube.shape
+        self.found = np.empty(0, np.int64)  # raster indices, ascending
 
     def kernels(self) -> list[tuple[float, int]]:
         """Return the (spatial FWHM, spectral width) pairs in the order in which they are applied."""
         spatial, spectral = self.settings["scfind.kernelsXY"], self.settings["scfind.kernelsZ"]
         return [(xy, z) for xy in sorted(spatial) for z in sorted(spectral)]
 
+    def memory(self) -> int:
+        """Return the bytes of the channels that are smoothed together."""
+        return buffer_bytes(self.cube.shape, self.cube.dtype.itemsize, max(width for _, width in self.kernels()))
+
     def arrays(self) -> tuple[int, ...]:
-        """Return the bytes of the mask and of the smoothed cube."""
-        voxels = int(np.prod(self.cube.shape))
-        smooths = any(fwhm or width for fwhm, width in self.kernels())
-        return (voxels, voxels * self.cube.dtype.itemsize) if smooths else (voxels,)
+        """Return the bytes of the smoothed cube, which is kept only where its noise is to be scaled."""
+        return (int(np.prod(self.cube.shape)) * self.cube.dtype.itemsize,) if self._scales else ()
 
     def passes(self) -> int:
         """Return the noise measurement and one pass per kernel."""
@@ -70,39 +80,89 @@ class SmoothAndClip(Finder):
         """
         s = self.settings
         noise = cube_noise(voxels, workspace, s["scfind.statistic"], s["scfind.fluxRange"], advance)
-        self.mask = workspace.allocate(voxels.shape, np.dtype(np.bool_))
-        smoothed: np.ndarray | None = None
+        smoothed = workspace.allocate(voxels.shape, voxels.dtype) if self._scales else None
         for fwhm, width in self.kernels():
-            if (fwhm or width) and smoothed is None:
-                smoothed = workspace.allocate(voxels.shape, voxels.dtype)
             search = partial(self._search, voxels, smoothed, fwhm, width, noise, workspace)
-            self._mark(workspace.remember(f"{self.name} kernel {fwhm:g} × {width}", search), voxels, workspace)
+            self.found = workspace.remember(f"{self.name} kernel {fwhm:g} × {width}", search)
             advance(int(np.prod(voxels.shape)))
 
     def find(self, tile: Tile) -> np.ndarray:
         """Return the mask of the tile."""
-        return self.mask[tile.box.slices]
+        box, (_, ny, nx) = tile.box, self._shape
+        low, high = np.searchsorted(self.found, (box.z0 * ny * nx, box.z1 * ny * nx))
+        rest, x = np.divmod(self.found[low:high], nx)
+        z, y = np.divmod(rest, ny)
+        inside = (y >= box.y0) & (y < box.y1) & (x >= box.x0) & (x < box.x1)
+        mask = np.zeros(box.shape, np.bool_)
+        mask[z[inside] - box.z0, y[inside] - box.y0, x[inside] - box.x0] = True
+        return mask
+
+    @property
+    def _scales(self) -> bool:
+        """Whether the noise of smoothed cubes is scaled before they are clipped."""
+        s = self.settings
+        smooths = any(fwhm or width for fwhm, width in self.kernels())
+        return s["scaleNoise.enable"] and s["scaleNoise.scfind"] and smooths
 
     def _search(
         self, voxels: Voxels, smoothed: np.ndarray | None, fwhm: float, width: int, noise: float, workspace: Workspace
     ) -> np.ndarray:
-        """Search with one kernel, add to the mask and return the raster indices of all of it, ascending."""
-        s = self.settings
-        copy, level = voxels, noise
-        if smoothed is not None and (fwhm or width):
-            self._smooth(voxels, smoothed, fwhm, width, noise, workspace)
-            copy = ArrayVoxels(smoothed)
-            if s["scaleNoise.enable"] and s["scaleNoise.scfind"]:
-                copy = workspace.transform(copy, measure_noise(copy, s, workspace).divide)
-            level = cube_noise(copy, workspace, s["scfind.statistic"], s["scfind.fluxRange"])
-        return self._clip(copy, level, workspace, f"kernel {fwhm:g} × {width}")
+        """Search with one kernel and return the raster indices of all that was found until now, ascending."""
+        from hisf.kernels.clip import union
 
-    def _mark(self, found: np.ndarray, voxels: Voxels, workspace: Workspace) -> None:
-        """Set the mask to voxels that a run before this one found."""
-        plane = voxels.shape[1] * voxels.shape[2]
-        for box in workspace.slabs(voxels):
-            low, high = np.searchsorted(found, (box.z0 * plane, box.z1 * plane))
-            self.mask[box.slices].reshape(-1)[found[low:high] - box.z0 * plane] = True
+        kernel = f"kernel {fwhm:g} × {width}"
+        if not (fwhm or width):
+            threshold = self._threshold(noise, kernel)
+            found = _joined(_above(box, values, threshold)[0] for box, values in _slabs(voxels, workspace))
+            return union(self.found, found)
+        passing: Passing = partial(
+            smoothed_slabs, voxels, self.found, fwhm, width, self.settings["scfind.replacement"] * noise
+        )
+        if smoothed is not None:
+            for box, values in passing():
+                smoothed[box.slices] = values
+                workspace.release()
+            scaled: Voxels = ArrayVoxels(smoothed)
+            scaled = workspace.transform(scaled, measure_noise(scaled, self.settings, workspace).divide)
+            passing = partial(_slabs, scaled, workspace)
+        return union(self.found, self._clip(passing, voxels, noise, kernel))
+
+    def _clip(self, passing: Passing, voxels: Voxels, noise: float, kernel: str) -> np.ndarray:
+        """Return the raster indices of what lies above the threshold of a smoothed cube, ascending."""
+        s = self.settings
+        smooth, plain = (Sampler(voxels.shape, s["scfind.statistic"], s["scfind.fluxRange"]) for _ in range(2))
+        limit = 0.0
+        noted: list[tuple[np.ndarray, np.ndarray]] = []
+        for box, values in passing():
+            smooth.take(values, box)
+            if not limit and not np.isnan(values).all():
+                plain.take(voxels.read(box), box)
+                promised = noise * smooth.noise() / (plain.noise() or np.nan)
+                limit = PRUDENCE * s["scfind.threshold"] * promised if promised > 0 else np.inf
+            if limit:
+                noted.append(_above(box, values, limit))
+        threshold = self._threshold(smooth.noise(), kernel)
+        if threshold < limit:
+            log.debug("S+C %s: the first slabs promised too much noise, the cube passes again", kernel)
+            noted = [_above(box, values, threshold) for box, values in passing()]
+        return _joined(index[np.abs(value.astype(np.float64)) > threshold] for index, value in noted)
+
+    def _threshold(self, noise: float, kernel: str) -> float:
+        """Return the threshold for a noise, which is logged.
+
+        Raises
+        ------
+        InputError
+            It is not positive.
+        """
+        threshold = float(self.settings["scfind.threshold"] * noise)
+        if not threshold > 0:
+            raise InputError(
+                f"scfind.threshold: the noise of {self.cube.name} is {noise:g} ({kernel}), so that no threshold can be "
+                "set; the cube may be blank or constant."
+            )
+        log.info("S+C %s: rms %g", kernel, noise)
+        return threshold
 
     def _check_kernels(self) -> None:
         nz, ny, nx = self.cube.shape
@@ -121,56 +181,21 @@ class SmoothAndClip(Finder):
             if key.endswith("XY") and any(0 < size < 3 for size in sizes):
                 log.warning("%s: a kernel below 3 pixels smooths nothing (1, 2) or like 3 pixels.", key)
 
-    def _smooth(
-        self, voxels: Voxels, out: np.ndarray, fwhm: float, width: int, noise: float, workspace: Workspace
-    ) -> None:
-        """Fill ``out`` with the cube smoothed by one kernel, found voxels replaced, blanks restored."""
-        from hisf.kernels.clip import blank_like, copy_replaced
-        from hisf.kernels.smooth import smooth_planes, smooth_spectra
 
-        depth, ny, nx = voxels.shape
-        half = width // 2
-        level = self.settings["scfind.replacement"] * noise
-        above: np.ndarray | None = None
-        bottom = depth  # channels from here on have been smoothed spatially
-        planes = np.empty((0, ny, nx), voxels.dtype)
-        for box in workspace.slabs(voxels):
-            reach = max(0, box.z0 - half)
-            fresh = Box(reach, bottom, 0, ny, 0, nx)
-            whole = box.shape == voxels.shape  # a cube in memory: one slab, smoothed in place
-            target = out if whole else np.empty(fresh.shape, voxels.dtype)
-            source = voxels.read(fresh)
-            if level >= 0:
-                copy_replaced(source, self.mask[fresh.slices], level, target)
-            else:
-                target[...] = source
-            if fwhm and target.size:
-                smooth_planes(target, fwhm, out=target)
-            keep = planes[: max(0, min(depth, box.z1 + half + 1) - bottom)]
-            planes = target if whole else np.concatenate([target, keep])
-            bottom = reach
-            result = out[box.slices]
-            if half:
-                smooth_spectra(planes, half, box.z0, box.z1, reach, depth, above, result)
-                above = result[0].copy()
-            elif not whole:
-                result[...] = planes[box.z0 - reach : box.z1 - reach]
-            blank_like(result, source if whole else voxels.read(box))
+def _slabs(voxels: Voxels, workspace: Workspace) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yield a cube slab by slab."""
+    for box in workspace.slabs(voxels):
+        yield box, np.ascontiguousarray(voxels.read(box))
 
-    def _clip(self, voxels: Voxels, noise: float, workspace: Workspace, kernel: str) -> np.ndarray:
-        """Add the voxels above the threshold to the mask; return the raster indices of the mask, ascending."""
-        from hisf.kernels.clip import clip
 
-        threshold = self.settings["scfind.threshold"] * noise
-        if not threshold > 0:
-            raise InputError(
-                f"scfind.threshold: the noise of {self.cube.name} is {noise:g} ({kernel}), so that no threshold can be "
-                "set; the cube may be blank or constant."
-            )
-        found = [np.empty(0, np.int64)]
-        for box in workspace.slabs(voxels):
-            mask = self.mask[box.slices]
-            clip(voxels.read(box), threshold, mask)
-            found.append(raster(box, mask, voxels.shape))
-        log.info("S+C %s: rms %g", kernel, noise)
-        return np.concatenate(found[::-1])
+def _above(box: Box, values: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the raster indices, and the values, of what lies above a threshold in a slab of whole channels."""
+    from hisf.kernels.clip import above
+
+    index, value = above(values, threshold)
+    return index + box.z0 * values.shape[1] * values.shape[2], value
+
+
+def _joined(indices: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the indices of slabs that came from the last channel down as one ascending list."""
+    return np.concatenate([np.empty(0, np.int64), *[*indices][::-1]])
