@@ -20,7 +20,7 @@ LARGE = 1 << 25  # bytes; the most that glibc allows
 
 @contextmanager
 def reuse_memory() -> Iterator[None]:
-    """Keep small freed memory for what comes next; give it back to the system at the end. Does nothing without glibc."""
+    """Keep small pieces of freed memory for what comes next, until the end. Does nothing without glibc."""
     libc = _glibc()
     if libc is None:
         yield

@@ -22,10 +22,9 @@ def test_defaults_come_back_after_a_failure(monkeypatch):
     libc = Libc()
     monkeypatch.setattr(memory, "_glibc", lambda: libc)
     with pytest.raises(ZeroDivisionError), memory.reuse_memory():
-        assert dict(libc.calls)[memory.MMAP_MAX] == 0
+        assert dict(libc.calls)[memory.MMAP_THRESHOLD] == memory.LARGE
         raise ZeroDivisionError
     last = dict(libc.calls)
-    assert last[memory.MMAP_MAX] == memory.DEFAULT_MMAP_MAX
     assert last[memory.TRIM_THRESHOLD] == last[memory.MMAP_THRESHOLD] == memory.DEFAULT_THRESHOLD
     assert libc.calls[-1] == ("trim", 0)
 
