@@ -114,8 +114,9 @@ def put_back(values: NDArray[np.floating], index: NDArray[np.int64], level: floa
     _put_back(values.reshape(-1), index, values.dtype.type(level))
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def copy_and_mark(values, out, blank):  # type: ignore[no-untyped-def]
+def copy_and_mark(
+    values: NDArray[np.floating], out: NDArray[np.floating], blank: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Copy channels and say which voxels are blank.
 
     Parameters
@@ -131,8 +132,14 @@ def copy_and_mark(values, out, blank):  # type: ignore[no-untyped-def]
     ndarray of int64, shape (z,)
         Number of blank voxels of every channel.
     """
+    counts = np.empty(values.shape[:2], np.int64)
+    _copy_and_mark(np.ascontiguousarray(values), out, blank, counts)
+    return counts.sum(1)
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def _copy_and_mark(values, out, blank, counts):  # type: ignore[no-untyped-def]
     nz, ny, nx = values.shape
-    counts = np.zeros((nz, ny), np.int64)
     for n in prange(nz * ny):
         z, y = n // ny, n % ny
         found = 0
@@ -142,7 +149,6 @@ def copy_and_mark(values, out, blank):  # type: ignore[no-untyped-def]
             blank[z, y, x] = value != value
             found += value != value
         counts[z, y] = found
-    return counts.sum(1)
 
 
 @njit(cache=True, parallel=True, nogil=True)

@@ -153,7 +153,7 @@ def noise_of_samples(
         values = np.abs(values[max(0, values.size - cap) :] - values.dtype.type(centre))
         half, start = 0, 0
     lo, hi = (values.dtype.type(limit) for limit in extremes)
-    return float(_noise(values, _words(values), start, cap, code, half, lo, hi))
+    return _noise(values, start, cap, code, half, lo, hi)
 
 
 def noise_of_array(flat: NDArray[Any], statistic: str, flux_range: str, step: int = 1) -> float:
@@ -194,7 +194,7 @@ def noise_of_array(flat: NDArray[Any], statistic: str, flux_range: str, step: in
         return noise_of_samples(samples, flat.size % step == 0, flat.size, step, statistic, flux_range, (lo, hi))
     cap = _capacity(flat.size, 1, half)
     lo, hi = flat.dtype.type(lo), flat.dtype.type(hi)
-    return float(_noise(flat, _words(flat), 0 if code == _STD else 1, cap, code, half, lo, hi))
+    return _noise(flat, 0 if code == _STD else 1, cap, code, half, lo, hi)
 
 
 def noise_of_planes(cube: NDArray[Any], statistic: str, flux_range: str) -> NDArray[np.float64]:
@@ -229,7 +229,12 @@ def noise_of_planes(cube: NDArray[Any], statistic: str, flux_range: str) -> NDAr
     cube = _checked(cube, 3)
     planes = cube.reshape(cube.shape[0], cube.shape[1] * cube.shape[2])
     noise = np.empty(planes.shape[0])
-    _measure_planes(planes, _words(planes), _capacity(planes.shape[1], 1, half), code, half, noise)
+    if code == _MAD:  # one function for each statistic, so that nobody waits for one to be compiled that is not used
+        _mad_of_planes(planes, _words(planes), _capacity(planes.shape[1], 1, half), half, noise)
+    elif code == _GAUSS:
+        _gauss_of_planes(planes, half, noise)
+    else:
+        _std_of_planes(planes, half, noise)
     return noise
 
 
@@ -528,14 +533,13 @@ def _fit_histogram(values, start, half, lo, hi):  # type: ignore[no-untyped-def]
     return np.float64(kind(math.sqrt(ratio)) * (hi - lo) / kind(_BINS - 1))
 
 
-@njit(cache=True, nogil=True)
-def _noise(values, words, start, cap, code, half, lo, hi):  # type: ignore[no-untyped-def]
+def _noise(values, start, cap, code, half, lo, hi):  # type: ignore[no-untyped-def]
     """Noise of values in raster order; mad and gauss use those from `start` on, std uses all."""
     if code == _MAD:
-        return MAD_TO_SIGMA * _median_deviation(values, words, start, cap, half)
+        return float(MAD_TO_SIGMA * _median_deviation(values, _words(values), start, cap, half))
     if code == _GAUSS:
-        return _fit_histogram(values, start, half, lo, hi)
-    return _root_mean_square(values, half)
+        return float(_fit_histogram(values, start, half, lo, hi))
+    return float(_root_mean_square(values, half))
 
 
 @njit(cache=True, nogil=True)
@@ -568,10 +572,22 @@ def _find_extremes(flat, counts, lows, highs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _measure_planes(planes, words, cap, code, half, noise):  # type: ignore[no-untyped-def]
+def _mad_of_planes(planes, words, cap, half, noise):  # type: ignore[no-untyped-def]
     """Noise of every row of `planes`, which is a channel in raster order."""
     for z in prange(planes.shape[0]):
-        lo, hi = planes.dtype.type(0), planes.dtype.type(0)
-        if code == _GAUSS:
-            _, lo, hi = _limits(planes[z])
-        noise[z] = _noise(planes[z], words[z], 1, cap, code, half, lo, hi)
+        noise[z] = MAD_TO_SIGMA * _median_deviation(planes[z], words[z], 1, cap, half)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _gauss_of_planes(planes, half, noise):  # type: ignore[no-untyped-def]
+    """As `_mad_of_planes`."""
+    for z in prange(planes.shape[0]):
+        _, lo, hi = _limits(planes[z])
+        noise[z] = _fit_histogram(planes[z], 1, half, lo, hi)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _std_of_planes(planes, half, noise):  # type: ignore[no-untyped-def]
+    """As `_mad_of_planes`."""
+    for z in prange(planes.shape[0]):
+        noise[z] = _root_mean_square(planes[z], half)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 _LANES = 64  # most rows or columns smoothed together: enough independent recursions to hide the latency of one
 _BUFFER = 131072  # bytes of a buffer above which half as many lanes are faster (measured)
-_TILE = 16  # rows and columns of a tile of the transposition, small enough for the first-level cache
 _CHUNK = 512  # pixels along x that one spectral recursion carries along
 _PASSES = (3, 4, 5, 6)  # numbers of boxcars tried for a Gaussian (spec sofia2 §3.5)
 
@@ -97,11 +96,11 @@ def smooth_planes(planes: NDArray[Any], fwhm: float, out: NDArray[Any] | None = 
         return out
     factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
     threads = get_num_threads()
-    if planes.shape[0] >= 4 * threads:  # a plane per task stays in the cache between the axes, and nobody waits
-        _smooth_parts(planes, out, 1, True, True, passes, halfwidth, factor)
+    if planes.shape[0] >= 2 * threads:  # a plane per task stays in the cache between the axes, and nobody waits
+        _smooth_parts(planes, out, 1, threads, True, True, passes, halfwidth, factor)
     else:
-        _smooth_parts(planes, out, 4 * threads, True, False, passes, halfwidth, factor)
-        _smooth_parts(planes, out, 4 * threads, False, True, passes, halfwidth, factor)
+        _smooth_parts(planes, out, 4 * threads, threads, True, False, passes, halfwidth, factor)
+        _smooth_parts(planes, out, 4 * threads, threads, False, True, passes, halfwidth, factor)
     return out
 
 
@@ -114,6 +113,7 @@ def smooth_spectra(
     depth: int,
     above: NDArray[Any] | None = None,
     out: NDArray[Any] | None = None,
+    ring: bool = False,
 ) -> NDArray[Any]:
     """Smooth channels `first` to `last` (exclusive) with a spectral boxcar.
 
@@ -140,6 +140,8 @@ def smooth_spectra(
         Where the result goes, dtype of `planes`, C-contiguous. It may be ``planes[first - z_offset:last - z_offset]``
         (so a whole cube can be smoothed in place); any other overlap is not allowed. After that the overwritten
         channels can no longer serve as input of the next slab.
+    ring : bool, optional
+        Channel z lies at ``planes[(z - z_offset) % m]``; whether the right ones are there is not checked.
 
     Returns
     -------
@@ -162,7 +164,8 @@ def smooth_spectra(
     if halfwidth < 0 or not 0 <= first <= last <= depth:
         raise ValueError(f"halfwidth {halfwidth}, channels {first} to {last} of {depth}: not a valid request")
     reach = 0 if first == last else halfwidth
-    if z_offset > max(0, first - reach) or z_offset + planes.shape[0] < min(depth, last + reach + (reach > 0)):
+    low, high = max(0, first - reach), min(depth, last + reach + (reach > 0))
+    if planes.shape[0] < high - low if ring else z_offset > low or z_offset + planes.shape[0] < high:
         raise ValueError(
             f"channels {z_offset} to {z_offset + planes.shape[0]} do not cover {first} to {last} with {reach} around"
         )
@@ -215,92 +218,131 @@ def _blank_to_zero(values, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _run_passes(ping, pong, length, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
-    """Run all passes along axis 0 of a buffer with `halfwidth` zero rows below the data and one more above.
-
-    Returns the buffer that holds the result; the zero rows of both stay zero.
-    """
-    width = 2 * halfwidth + 1
-    lanes = ping.shape[1]  # a variable: loops over a constant get unrolled before they can be vectorised
-    for _ in range(passes):
-        result = pong[length - 1 + halfwidth]
+def _pass(source, first, out, place, lanes, halfwidth, factor, zeros):  # type: ignore[no-untyped-def]
+    """Run a boxcar along axis 0 over `lanes` columns of `source` from `first` on, into `out` from column `place`."""
+    length, width = source.shape[0], 2 * halfwidth + 1
+    result = out[length - 1]
+    for lane in range(lanes):
+        result[place + lane] = 0
+    for n in range(length - 1 + halfwidth, length - 2 - halfwidth, -1):
+        entering = source[n] if 0 <= n < length else zeros
         for lane in range(lanes):
-            result[lane] = 0
-        for n in range(width - 1, -1, -1):
-            entering = ping[length - 1 + n]
-            for lane in range(lanes):
-                result[lane] += entering[lane]
+            result[place + lane] += entering[first + lane]
+    for lane in range(lanes):
+        result[place + lane] *= factor
+    for n in range(length - 2, -1, -1):
+        previous, result = out[n + 1], out[n]
+        entering = source[n - halfwidth] if n >= halfwidth else zeros
+        leaving = source[n - halfwidth + width] if n - halfwidth + width < length else zeros
         for lane in range(lanes):
-            result[lane] *= factor
-        for n in range(length - 2, -1, -1):
-            previous, result = pong[n + halfwidth + 1], pong[n + halfwidth]
-            entering, leaving = ping[n], ping[n + width]
-            for lane in range(lanes):
-                result[lane] = previous[lane] + (entering[lane] - leaving[lane]) * factor
-        ping, pong = pong, ping
-    return ping
+            result[place + lane] = previous[place + lane] + (entering[first + lane] - leaving[first + lane]) * factor
 
 
 @njit(cache=True, nogil=True)
-def _smooth_rows(plane, out, y0, ping, pong, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+def _smooth_rows(plane, out, y0, ping, pong, zeros, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
     """Smooth a buffer's worth of rows from `y0` along x; lanes past the edge carry old numbers and are not written."""
-    ny, nx = plane.shape
-    rows = min(ping.shape[1], ny - y0)
-    zero = plane.dtype.type(0)
-    for x0 in range(0, nx, _TILE):
-        x1 = min(x0 + _TILE, nx)
-        for lane in range(rows):
-            for x in range(x0, x1):
-                value = plane[y0 + lane, x]
-                ping[halfwidth + x, lane] = value if value == value else zero
-    result = _run_passes(ping, pong, nx, passes, halfwidth, factor)
-    for x0 in range(0, nx, _TILE):
-        x1 = min(x0 + _TILE, nx)
-        for lane in range(rows):
-            for x in range(x0, x1):
-                out[y0 + lane, x] = result[halfwidth + x, lane]
+    lanes = ping.shape[1]  # all of them: loops over a constant get unrolled before they can be vectorised
+    rows = min(lanes, plane.shape[0] - y0)
+    _to_lanes(plane[y0 : y0 + rows], ping)
+    start = np.int64(0)  # a literal 0 would be compiled apart
+    for _ in range(passes):
+        _pass(ping, start, pong, start, lanes, halfwidth, factor, zeros)
+        ping, pong = pong, ping
+    _from_lanes(ping, out[y0 : y0 + rows])
 
 
 @njit(cache=True, nogil=True)
-def _smooth_columns(out, x0, ping, pong, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+def _smooth_columns(out, x0, ping, pong, zeros, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
     """Smooth a buffer's worth of columns from `x0` along y, in place."""
-    ny, nx = out.shape
-    columns = min(ping.shape[1], nx - x0)
-    for y in range(ny):
-        for lane in range(columns):
-            ping[halfwidth + y, lane] = out[y, x0 + lane]
-    result = _run_passes(ping, pong, ny, passes, halfwidth, factor)
-    for y in range(ny):
-        for lane in range(columns):
-            out[y, x0 + lane] = result[halfwidth + y, lane]
+    columns = min(ping.shape[1], out.shape[1] - x0)
+    start = np.int64(0)  # a literal 0 would be compiled apart
+    _pass(out, x0, ping, start, columns, halfwidth, factor, zeros)
+    for _ in range(passes - 2):
+        _pass(ping, start, pong, start, columns, halfwidth, factor, zeros)
+        ping, pong = pong, ping
+    _pass(ping, start, out, x0, columns, halfwidth, factor, zeros)
 
 
 @njit(cache=True, nogil=True)
-def _buffers(like, length, halfwidth):  # type: ignore[no-untyped-def]
-    """Two arrays of zeros, (length + padding of `_run_passes`, lanes)."""
-    lanes = _LANES if length * _LANES * like.itemsize <= _BUFFER else _LANES // 2
-    shape = (length + 2 * halfwidth + 1, lanes)
-    return np.zeros(shape, like.dtype), np.zeros(shape, like.dtype)
+def _or0(value):  # type: ignore[no-untyped-def]
+    """Return a value, or 0 for NaN."""
+    return value if value == value else type(value)(0)
+
+
+@njit(cache=True, nogil=True)
+def _to_lanes(rows, lanes):  # type: ignore[no-untyped-def]
+    """Transpose rows (n, nx) into lanes (nx or more, n or more), NaN replaced by 0.
+
+    Written out for 4 × 4 elements, which the compiler turns into vector moves: four times as fast as loops.
+    """
+    n, nx = rows.shape
+    for i in range(0, n - n % 4, 4):
+        a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for x in range(0, nx - nx % 4, 4):
+            a0, a1, a2, a3 = _or0(a[x]), _or0(a[x + 1]), _or0(a[x + 2]), _or0(a[x + 3])
+            b0, b1, b2, b3 = _or0(b[x]), _or0(b[x + 1]), _or0(b[x + 2]), _or0(b[x + 3])
+            c0, c1, c2, c3 = _or0(c[x]), _or0(c[x + 1]), _or0(c[x + 2]), _or0(c[x + 3])
+            d0, d1, d2, d3 = _or0(d[x]), _or0(d[x + 1]), _or0(d[x + 2]), _or0(d[x + 3])
+            p, q, r, s = lanes[x], lanes[x + 1], lanes[x + 2], lanes[x + 3]
+            p[i], p[i + 1], p[i + 2], p[i + 3] = a0, b0, c0, d0
+            q[i], q[i + 1], q[i + 2], q[i + 3] = a1, b1, c1, d1
+            r[i], r[i + 1], r[i + 2], r[i + 3] = a2, b2, c2, d2
+            s[i], s[i + 1], s[i + 2], s[i + 3] = a3, b3, c3, d3
+        for x in range(nx - nx % 4, nx):
+            lanes[x, i], lanes[x, i + 1], lanes[x, i + 2], lanes[x, i + 3] = (
+                _or0(a[x]),
+                _or0(b[x]),
+                _or0(c[x]),
+                _or0(d[x]),
+            )
+    for i in range(n - n % 4, n):
+        for x in range(nx):
+            lanes[x, i] = _or0(rows[i, x])
+
+
+@njit(cache=True, nogil=True)
+def _from_lanes(lanes, rows):  # type: ignore[no-untyped-def]
+    """Transpose lanes (nx or more, n or more) back into rows (n, nx), as `_to_lanes`."""
+    n, nx = rows.shape
+    for i in range(0, n - n % 4, 4):
+        a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for x in range(0, nx - nx % 4, 4):
+            p, q, r, s = lanes[x], lanes[x + 1], lanes[x + 2], lanes[x + 3]
+            a0, b0, c0, d0 = p[i], p[i + 1], p[i + 2], p[i + 3]
+            a1, b1, c1, d1 = q[i], q[i + 1], q[i + 2], q[i + 3]
+            a2, b2, c2, d2 = r[i], r[i + 1], r[i + 2], r[i + 3]
+            a3, b3, c3, d3 = s[i], s[i + 1], s[i + 2], s[i + 3]
+            a[x], a[x + 1], a[x + 2], a[x + 3] = a0, a1, a2, a3
+            b[x], b[x + 1], b[x + 2], b[x + 3] = b0, b1, b2, b3
+            c[x], c[x + 1], c[x + 2], c[x + 3] = c0, c1, c2, c3
+            d[x], d[x + 1], d[x + 2], d[x + 3] = d0, d1, d2, d3
+        for x in range(nx - nx % 4, nx):
+            a[x], b[x], c[x], d[x] = lanes[x, i], lanes[x, i + 1], lanes[x, i + 2], lanes[x, i + 3]
+    for i in range(n - n % 4, n):
+        for x in range(nx):
+            rows[i, x] = lanes[x, i]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _smooth_parts(planes, out, parts, along_x, along_y, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+def _smooth_parts(planes, out, parts, threads, along_x, along_y, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
     """Smooth every plane in `parts` tasks of whole blocks; both axes in one call need a single part."""
     nz, ny, nx = planes.shape
-    rows = (ny + _LANES - 1) // _LANES
-    columns = (nx + _LANES - 1) // _LANES
-    for n in prange(nz * parts):
-        z, part = n // parts, n % parts
-        if along_x:
-            ping, pong = _buffers(out, nx, halfwidth)
-            stop = min((part + 1) * rows // parts * _LANES, ny)
-            for y0 in range(part * rows // parts * _LANES, stop, ping.shape[1]):
-                _smooth_rows(planes[z], out[z], y0, ping, pong, passes, halfwidth, factor)
-        if along_y:
-            ping, pong = _buffers(out, ny, halfwidth)
-            stop = min((part + 1) * columns // parts * _LANES, nx)
-            for x0 in range(part * columns // parts * _LANES, stop, ping.shape[1]):
-                _smooth_columns(out[z], x0, ping, pong, passes, halfwidth, factor)
+    length = max(nx, ny)
+    lanes = _LANES if length * _LANES * out.itemsize <= _BUFFER else _LANES // 2
+    rows, columns = (ny + lanes - 1) // lanes, (nx + lanes - 1) // lanes
+    for thread in prange(threads):
+        buffers = np.zeros((2, length, lanes), out.dtype)
+        zeros = np.zeros(max(nx, lanes), out.dtype)
+        for n in range(thread, nz * parts, threads):
+            z, part = n // parts, n % parts
+            if along_x:
+                ping, pong = buffers[0, :nx], buffers[1, :nx]
+                for block in range(part * rows // parts, (part + 1) * rows // parts):
+                    _smooth_rows(planes[z], out[z], block * lanes, ping, pong, zeros, passes, halfwidth, factor)
+            if along_y:
+                ping, pong = buffers[0, :ny], buffers[1, :ny]
+                for block in range(part * columns // parts, (part + 1) * columns // parts):
+                    _smooth_columns(out[z], block * lanes, ping, pong, zeros, passes, halfwidth, factor)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -318,9 +360,9 @@ def _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fre
         start = last - 1 if fresh else last  # the channel whose window fills the ring, from its top
         for z in range(start + halfwidth, max(start - halfwidth, 0) - 1, -1):
             if z < depth:
-                slot = z % width
+                slot, place = z % width, (z - z_offset) % planes.shape[0]
                 for lane in range(size):
-                    value = planes[z - z_offset, y, x0 + lane]
+                    value = planes[place, y, x0 + lane]
                     ring[slot, lane] = value if value == value else zero
         if fresh:
             for z in range(start + halfwidth, start - halfwidth - 1, -1):
@@ -336,8 +378,9 @@ def _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fre
         for z in range(start - 1, first - 1, -1):
             slot = (z - halfwidth) % width  # also the slot of the channel that leaves, z + 1 + halfwidth
             if z >= halfwidth:
+                place = (z - halfwidth - z_offset) % planes.shape[0]
                 for lane in range(size):
-                    value = planes[z - halfwidth - z_offset, y, x0 + lane]
+                    value = planes[place, y, x0 + lane]
                     value = value if value == value else zero
                     level[lane] += (value - ring[slot, lane]) * factor
                     ring[slot, lane] = value

@@ -7,7 +7,22 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from hisf.kernels.noise import _GAUSS, _MEAN, _MEDIAN, _RANGES, _STATISTICS, _checked, _code, _limits, _middle, _noise
+from hisf.kernels.noise import (
+    _GAUSS,
+    _MEAN,
+    _MEDIAN,
+    _RANGES,
+    _STATISTICS,
+    _STD,
+    MAD_TO_SIGMA,
+    _checked,
+    _code,
+    _fit_histogram,
+    _limits,
+    _median_deviation,
+    _middle,
+    _root_mean_square,
+)
 
 _FEWEST = 10  # finite values that a window must have, spec sofia2 §3.4
 
@@ -224,11 +239,13 @@ def _measure_window(values, words, code, half):  # type: ignore[no-untyped-def]
         every, zero = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
         pair = np.empty(2, values.dtype)
         return _middle(words, 0, every, zero, np.uint64(32), zero, True, words.size, pair)
-    lo, hi = np.float32(0), np.float32(0)
     if code == _GAUSS:
         _, lo, hi = _limits(values)
+        return _fit_histogram(values, 1, half, lo, hi)
+    if code == _STD:
+        return _root_mean_square(values, half)
     cap = values.size if half == 0 else values.size // 2
-    return _noise(values, words, 1, cap, code, half, lo, hi)
+    return MAD_TO_SIGMA * _median_deviation(values, words, 1, cap, half)
 
 
 @njit(cache=True, nogil=True, parallel=True)

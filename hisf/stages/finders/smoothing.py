@@ -10,12 +10,6 @@ from hisf.data.box import Box, Shape, slabs
 from hisf.data.voxels import Voxels
 
 BLOCK = 1 << 22  # bytes of channels that are smoothed together: they stay in the cache from one step to the next
-ROOM = 4  # slabs in the buffer; what is kept is moved once in as many
-
-
-def depth_of(shape: Shape, itemsize: int, half: int) -> int:
-    """Return how many channels a slab has."""
-    return max(1, min(shape[0], max(BLOCK // max(1, shape[1] * shape[2] * itemsize), half)))
 
 
 def buffer_bytes(shape: Shape, itemsize: int, width: int) -> int:
@@ -30,12 +24,23 @@ def buffer_bytes(shape: Shape, itemsize: int, width: int) -> int:
     width : int
         Channels of the kernel.
     """
-    depth = depth_of(shape, itemsize, width // 2)
-    return shape[1] * shape[2] * (_capacity(shape[0], depth, width // 2) * (itemsize + 1) + depth * itemsize)
+    depth, room = _depths(shape, itemsize, width // 2)
+    return shape[1] * shape[2] * (room * (itemsize + 1) + (depth + 1) * itemsize)
 
 
-def _capacity(nz: int, depth: int, half: int) -> int:
-    return min(nz, ROOM * depth + 2 * half + 1)
+def _depths(shape: Shape, itemsize: int, half: int) -> tuple[int, int]:
+    """Return how many channels a slab has, and how many are kept in the buffer."""
+    depth = max(1, min(shape[0], BLOCK // max(1, shape[1] * shape[2] * itemsize)))
+    return depth, min(shape[0], depth + 2 * half + 1)
+
+
+def _pieces(low: int, high: int, room: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the channels from ``low`` to ``high`` in pieces that lie in one piece in the buffer, with their place."""
+    while low < high:
+        place = low % room
+        top = min(high, low + room - place)
+        yield low, top, place
+        low = top
 
 
 def smoothed_slabs(
@@ -68,37 +73,31 @@ def smoothed_slabs(
     from hisf.kernels.smooth import smooth_planes, smooth_spectra
 
     (nz, ny, nx), half = voxels.shape, width // 2
-    depth = depth_of(voxels.shape, voxels.dtype.itemsize, half)
-    room = _capacity(nz, depth, half)
-    planes = np.empty((room, ny, nx), voxels.dtype)  # channels from `bottom` on, smoothed on the sky
-    blank = np.empty((room, ny, nx), np.bool_)  # where they are NaN in the cube
+    depth, room = _depths(voxels.shape, voxels.dtype.itemsize, half)
+    planes = np.empty((room, ny, nx), voxels.dtype)  # channel z, smoothed on the sky, at z % room
+    blank = np.empty((room, ny, nx), np.bool_)  # where it is blank in the cube
     blanks = np.zeros(nz, np.int64)
     result = np.empty((depth, ny, nx), voxels.dtype)
-    bottom, first = nz, room  # the lowest channel in the buffer, and its place there
-    above = np.empty((ny, nx), voxels.dtype)  # smoothed channel over the slab
+    above = np.empty((ny, nx), voxels.dtype)  # the smoothed channel over the slab
+    bottom = nz
     for box in slabs(voxels.shape, depth):
-        fresh = Box(max(0, box.z0 - half), bottom, 0, ny, 0, nx)
-        count = fresh.shape[0]
-        if count > first:
-            keep = min(room - first, box.z1 + half + 1 - bottom)
-            planes[room - keep :] = planes[first : first + keep].copy()
-            blank[room - keep :] = blank[first : first + keep].copy()
-            first = room - keep
-        bottom, first = fresh.z0, first - count
-        if count:
-            target = planes[first : first + count]
-            blanks[fresh.z0 : fresh.z1] = copy_and_mark(voxels.read(fresh), target, blank[first : first + count])
+        reach = max(0, box.z0 - half)
+        for low, high, place in _pieces(reach, bottom, room):
+            target, there = planes[place : place + high - low], blank[place : place + high - low]
+            blanks[low:high] = copy_and_mark(voxels.read(Box(low, high, 0, ny, 0, nx)), target, there)
             if level >= 0:
-                low, high = np.searchsorted(found, (fresh.z0 * ny * nx, fresh.z1 * ny * nx))
-                put_back(target, found[low:high] - fresh.z0 * ny * nx, level)
+                first, last = np.searchsorted(found, (low * ny * nx, high * ny * nx))
+                put_back(target, found[first:last] - low * ny * nx, level)
             if fwhm:
                 smooth_planes(target, fwhm, out=target)
+        bottom = reach
         values = result[: box.shape[0]]
         if half:
-            smooth_spectra(planes[first:], half, box.z0, box.z1, bottom, nz, above, values)
+            smooth_spectra(planes, half, box.z0, box.z1, 0, nz, above, values, ring=True)
             above[...] = values[0]
-        else:
-            values[...] = planes[first : first + box.shape[0]]
-        if blanks[box.z0 : box.z1].any():
-            set_blank(values, blank[first + box.z0 - bottom : first + box.z1 - bottom])
+        for low, high, place in _pieces(box.z0, box.z1, room):
+            if not half:
+                values[low - box.z0 : high - box.z0] = planes[place : place + high - low]
+            if blanks[low:high].any():
+                set_blank(values[low - box.z0 : high - box.z0], blank[place : place + high - low])
         yield box, values

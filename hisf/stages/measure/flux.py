@@ -40,10 +40,9 @@ def local_rms(data: np.ndarray, free: np.ndarray) -> float:
         NaN is left out.
     free : ndarray of bool, shape (z, y, x)
     """
-    from hisf.kernels.noise import noise_of_array
+    from hisf.kernels.noise import MAD_TO_SIGMA
 
-    around = data[free]
-    if not around.size:
-        return 0.0
-    rms = noise_of_array(around, "mad", "full")
+    magnitudes = np.abs(data[free][1:])  # the first voxel is left out of every MAD
+    magnitudes = magnitudes[~np.isnan(magnitudes)]
+    rms = MAD_TO_SIGMA * float(np.median(magnitudes)) if magnitudes.size else 0.0
     return rms if np.isfinite(rms) else 0.0
