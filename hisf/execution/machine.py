@@ -30,6 +30,8 @@ def set_threads(wanted: int) -> int:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         wanted = int(given) if given.isdigit() and int(given) > 0 else processors
     wanted = min(wanted, processors)
+    # threads that wait for work sleep: awake they take processors from others, and their own turn when work comes
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     numba.set_num_threads(wanted)
     return wanted
 

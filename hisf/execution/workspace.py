@@ -16,6 +16,7 @@ from hisf.data.voxels import ArrayVoxels, Voxels
 
 Transform = Callable[[np.ndarray, Box], np.ndarray]
 SLAB_BYTES = 1 << 26
+PIECE = 1 << 22  # bytes of a cube that are read at a time, so that they stay in the cache until they are stored
 
 
 class Memory(Protocol):
@@ -136,7 +137,7 @@ class Workspace:
             return voxels
         self._left -= size
         array = np.empty(voxels.shape, voxels.dtype)
-        for box in self.slabs(voxels):
+        for box in slabs(voxels.shape, PIECE // max(1, size // max(1, voxels.shape[0]))):
             array[box.slices] = voxels.read(box)
         return ArrayVoxels(array)
 

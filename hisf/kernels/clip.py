@@ -7,6 +7,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 _PIECE = 32768  # values that one thread looks at, small enough for the second-level cache
+_BLOCK = 64  # values that are looked at one by one where there is something among them
 
 
 def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
@@ -30,35 +31,42 @@ def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64]
     limit = flat.dtype.type(level)
     if float(limit) > level:  # the next one below separates the same values
         limit = np.nextafter(limit, flat.dtype.type(-np.inf))
-    ends = np.cumsum(_count(flat, limit))
-    index = np.empty(int(ends[-1]) if ends.size else 0, np.int64)
-    value = np.empty(index.size, flat.dtype)
-    _fill(flat, limit, ends, index, value)
+    pieces = -(-flat.size // _PIECE)
+    places, counts = np.empty(pieces * _PIECE, np.int32), np.zeros(pieces, np.int64)
+    words = flat.view(f"i{flat.itemsize}")
+    magnitude = words.dtype.type(np.iinfo(words.dtype).max)  # all bits but the sign; such numbers sort like floats
+    _search(flat, words, limit, limit.view(words.dtype), magnitude, places, counts)
+    index, value = np.empty(int(counts.sum()), np.int64), np.empty(int(counts.sum()), flat.dtype)
+    _gather(flat, places, counts, index, value)
     return index, value
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _count(flat, limit):  # type: ignore[no-untyped-def]
-    counts = np.zeros((flat.size + _PIECE - 1) // _PIECE, np.int64)
+def _search(flat, words, limit, limit_word, magnitude, places, counts):  # type: ignore[no-untyped-def]
+    """Note what is found in every piece: its places from the beginning of the piece, and their number."""
+    kind = words.dtype.type
     for n in prange(counts.size):
-        found = 0
-        for i in range(n * _PIECE, min((n + 1) * _PIECE, flat.size)):
-            found += abs(flat[i]) > limit
+        start, end, found = n * _PIECE, min((n + 1) * _PIECE, flat.size), 0
+        for first in range(start, end, _BLOCK):
+            block, signs = words[first : min(first + _BLOCK, end)], kind(0)
+            for i in range(block.size):
+                signs |= kind(limit_word - kind(block[i] & magnitude))
+            if signs < 0:  # something is larger, or NaN, which is above everything
+                for i in range(first, first + block.size):
+                    if abs(flat[i]) > limit:
+                        places[start + found] = i - start
+                        found += 1
         counts[n] = found
-    return counts
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _fill(flat, limit, ends, index, value):  # type: ignore[no-untyped-def]
-    for n in prange(ends.size):
-        place = ends[n - 1] if n else 0
-        i = n * _PIECE
-        while place < ends[n]:
-            if abs(flat[i]) > limit:
-                index[place] = i
-                value[place] = flat[i]
-                place += 1
-            i += 1
+@njit(cache=True, nogil=True)
+def _gather(flat, places, counts, index, value):  # type: ignore[no-untyped-def]
+    k = 0
+    for n in range(counts.size):
+        for i in range(n * _PIECE, n * _PIECE + counts[n]):
+            index[k] = n * _PIECE + places[i]
+            value[k] = flat[index[k]]
+            k += 1
 
 
 @njit(cache=True, nogil=True)

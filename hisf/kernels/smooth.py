@@ -221,21 +221,22 @@ def _blank_to_zero(values, out):  # type: ignore[no-untyped-def]
 def _pass(source, first, out, place, lanes, halfwidth, factor, zeros):  # type: ignore[no-untyped-def]
     """Run a boxcar along axis 0 over `lanes` columns of `source` from `first` on, into `out` from column `place`."""
     length, width = source.shape[0], 2 * halfwidth + 1
-    result = out[length - 1]
+    zeros = zeros[:lanes]  # slices, since an index that may be negative keeps loops from being vectorised
+    result = out[length - 1][place : place + lanes]
     for lane in range(lanes):
-        result[place + lane] = 0
+        result[lane] = 0
     for n in range(length - 1 + halfwidth, length - 2 - halfwidth, -1):
-        entering = source[n] if 0 <= n < length else zeros
+        entering = source[n][first : first + lanes] if 0 <= n < length else zeros
         for lane in range(lanes):
-            result[place + lane] += entering[first + lane]
+            result[lane] += entering[lane]
     for lane in range(lanes):
-        result[place + lane] *= factor
+        result[lane] *= factor
     for n in range(length - 2, -1, -1):
-        previous, result = out[n + 1], out[n]
-        entering = source[n - halfwidth] if n >= halfwidth else zeros
-        leaving = source[n - halfwidth + width] if n - halfwidth + width < length else zeros
+        previous, result = result, out[n][place : place + lanes]
+        entering = source[n - halfwidth][first : first + lanes] if n >= halfwidth else zeros
+        leaving = source[n - halfwidth + width][first : first + lanes] if n - halfwidth + width < length else zeros
         for lane in range(lanes):
-            result[place + lane] = previous[place + lane] + (entering[first + lane] - leaving[first + lane]) * factor
+            result[lane] = previous[lane] + (entering[lane] - leaving[lane]) * factor
 
 
 @njit(cache=True, nogil=True)
@@ -354,39 +355,41 @@ def _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fre
     zero = planes.dtype.type(0)
     for n in prange(ny * chunks):
         y, x0 = n // chunks, n % chunks * _CHUNK
-        size = min(_CHUNK, nx - x0)
-        ring = np.zeros((width, _CHUNK), planes.dtype)
-        level = np.zeros(_CHUNK, planes.dtype)
-        start = last - 1 if fresh else last  # the channel whose window fills the ring, from its top
+        x1 = min(x0 + _CHUNK, nx)
+        size = x1 - x0
+        window = np.zeros((width, size), planes.dtype)  # the channels under the boxcar
+        level = np.zeros(size, planes.dtype)
+        start = last - 1 if fresh else last  # the channel whose window is filled first, from its top
         for z in range(start + halfwidth, max(start - halfwidth, 0) - 1, -1):
             if z < depth:
-                slot, place = z % width, (z - z_offset) % planes.shape[0]
+                under, plane = window[z % width], planes[(z - z_offset) % planes.shape[0], y, x0:x1]
                 for lane in range(size):
-                    value = planes[place, y, x0 + lane]
-                    ring[slot, lane] = value if value == value else zero
+                    value = plane[lane]
+                    under[lane] = value if value == value else zero
         if fresh:
             for z in range(start + halfwidth, start - halfwidth - 1, -1):
-                slot = z % width
+                under = window[z % width]
                 for lane in range(size):
-                    level[lane] += ring[slot, lane]
+                    level[lane] += under[lane]
+            result = out[start - first, y, x0:x1]
             for lane in range(size):
                 level[lane] *= factor
-                out[start - first, y, x0 + lane] = level[lane]
+                result[lane] = level[lane]
         else:
-            for lane in range(size):
-                level[lane] = above[y, x0 + lane]
+            level[:] = above[y, x0:x1]
         for z in range(start - 1, first - 1, -1):
-            slot = (z - halfwidth) % width  # also the slot of the channel that leaves, z + 1 + halfwidth
+            under = window[(z - halfwidth) % width]  # also that of the channel that leaves, z + 1 + halfwidth
+            result = out[z - first, y, x0:x1]
             if z >= halfwidth:
-                place = (z - halfwidth - z_offset) % planes.shape[0]
+                plane = planes[(z - halfwidth - z_offset) % planes.shape[0], y, x0:x1]
                 for lane in range(size):
-                    value = planes[place, y, x0 + lane]
+                    value = plane[lane]
                     value = value if value == value else zero
-                    level[lane] += (value - ring[slot, lane]) * factor
-                    ring[slot, lane] = value
-                    out[z - first, y, x0 + lane] = level[lane]
+                    level[lane] += (value - under[lane]) * factor
+                    under[lane] = value
+                    result[lane] = level[lane]
             else:
                 for lane in range(size):
-                    level[lane] += (zero - ring[slot, lane]) * factor
-                    ring[slot, lane] = zero
-                    out[z - first, y, x0 + lane] = level[lane]
+                    level[lane] += (zero - under[lane]) * factor
+                    under[lane] = zero
+                    result[lane] = level[lane]

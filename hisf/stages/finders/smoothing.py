@@ -9,7 +9,7 @@ import numpy as np
 from hisf.data.box import Box, Shape, slabs
 from hisf.data.voxels import Voxels
 
-BLOCK = 1 << 22  # bytes of channels that are smoothed together: they stay in the cache from one step to the next
+BLOCK = 1 << 23  # bytes of channels that are smoothed together: they stay in the cache from one step to the next
 
 
 def buffer_bytes(shape: Shape, itemsize: int, width: int) -> int:
