@@ -19,6 +19,7 @@ from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundError, OutOfMemoryError
+from hisf.execution.ahead import import_ahead
 from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
@@ -260,6 +261,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     job = prepare(settings, manager, report, resume)
     remove_leftovers(_places(settings, job.base, job.products))
     _describe(job.cube, job.steps, settings)
+    import_ahead(["astropy.wcs", *(module for product in job.products for module in product.imports)])
     classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
     journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
     try:
@@ -332,6 +334,7 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
         sources = mark_fragments(sources)
     report.kept = len(sources)
 
+    _describe_coordinates(cube, settings)
     own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)
     with progress.stage("measure", len(sources), "source") as advance:
         catalogue = make_catalogue(sources, result.measured, cube, settings, job.measurements, advance, own)
@@ -382,10 +385,14 @@ def _describe(cube: Cube, steps: list[Step], settings: Settings) -> None:
             "input.gain has no effect: SoFiA uses it only together with input.noise, input.weights or scaleNoise."
         )
     notes = [*cube.notes, *(n for c in cube.companions.values() for n in c.notes), *cube.scales.notes]
-    if settings["parameter.wcs"] and cube.wcs is None:
-        notes.append(f"{cube.name} has no usable world coordinates; the catalogue gives pixels only.")
     for note in notes:
         log.warning("%s", note)
+
+
+def _describe_coordinates(cube: Cube, settings: Settings) -> None:
+    """Say what had to be assumed of the world coordinates."""
+    if settings["parameter.wcs"] and cube.wcs is None:
+        log.warning("%s has no usable world coordinates; the catalogue gives pixels only.", cube.name)
     for note in cube.wcs.notes if cube.wcs else ():
         log.info("%s", note)
 

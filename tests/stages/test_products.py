@@ -17,6 +17,7 @@ from hisf.errors import FileAccessError, NothingFoundError
 from hisf.pipeline import Report
 from hisf.settings import load_settings
 from hisf.stages.products.ascii import as_ascii
+from hisf.stages.products.fits_image import empty_header, write_image
 from hisf.stages.products.names import base_name, product_base
 from hisf.stages.products.votable import as_votable
 from hisf.stages.products.writing import write_file
@@ -400,3 +401,20 @@ def test_failed_write_leaves_nothing_behind(tmp_path):
         write_file(old, fail)
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
+
+
+def test_zeros_of_a_mask_are_holes(tmp_path):
+    planes = np.zeros((7, 300, 301), np.int32)
+    planes[3, 17, 200], planes[6, 299, 300] = 5, -1
+    header = empty_header(planes.dtype, planes.shape[::-1])
+    write_image(tmp_path / "mask.fits", header, (planes[z : z + 2] for z in range(0, 7, 2)), load_settings([]))
+    with fits.open(tmp_path / "mask.fits") as file:
+        file.verify("exception")
+    assert np.array_equal(fits.getdata(tmp_path / "mask.fits"), planes)
+    size = (tmp_path / "mask.fits").stat().st_size
+    assert size % 2880 == 0
+    assert size - planes.nbytes < 3 * 2880
+    whole = np.zeros((2, 3), np.float32)
+    write_image(tmp_path / "zeros.fits", empty_header(whole.dtype, (3, 2)), [whole], load_settings([]))
+    assert (tmp_path / "zeros.fits").stat().st_size == 2 * 2880
+    assert not fits.getdata(tmp_path / "zeros.fits").any()

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from hisf.data.box import Box, Tile
+from hisf.data.box import Box, Tile, slabs
 from hisf.data.cube import Cube
 from hisf.data.voxels import ArrayVoxels, Voxels
 from hisf.errors import IndexRangeError, InputError
@@ -16,7 +16,7 @@ from hisf.execution.statistics import Sampler, cube_noise
 from hisf.execution.workspace import Workspace
 from hisf.settings import Settings
 from hisf.stages.finders.contract import Advance, Finder
-from hisf.stages.finders.smoothing import buffer_bytes, smoothed_slabs
+from hisf.stages.finders.smoothing import BLOCK, buffer_bytes, smoothed_slabs
 from hisf.stages.precondition.noise_model import measure_noise
 
 log = logging.getLogger(__name__)
@@ -184,8 +184,11 @@ class SmoothAndClip(Finder):
 
 def _slabs(voxels: Voxels, workspace: Workspace) -> Iterator[tuple[Box, np.ndarray]]:
     """Yield a cube slab by slab."""
-    for box in workspace.slabs(voxels):
-        yield box, np.ascontiguousarray(voxels.read(box))
+    for slab in workspace.slabs(voxels):
+        depth = max(1, BLOCK // (slab.size // slab.shape[0] * voxels.dtype.itemsize))
+        for box in slabs(slab.shape, depth):
+            box = box.shift(slab.z0, 0, 0)
+            yield box, np.ascontiguousarray(voxels.read(box))
 
 
 def _above(box: Box, values: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from astropy.io import fits
@@ -18,6 +20,7 @@ from hisf.stages.products.stamp import CREATOR, utc_date
 BITPIX = {"uint8": 8, "int16": 16, "int32": 32, "int64": 64, "float32": -32, "float64": -64}
 AXIS = re.compile(r"(?:CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(?P<n>\d)|PV(?P<k>\d)_\d+|(?:PC|CD)0*(?P<i>\d)_?0*(?P<j>\d)")
 GLOBAL = ("RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
+HOLE = 1 << 16  # bytes
 BEAM = ("BMAJ", "BMIN", "BPA")
 
 
@@ -137,6 +140,16 @@ def _write_fits(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -
         size = 0
         for piece in planes:
             swapped = np.ascontiguousarray(piece, piece.dtype.newbyteorder(">"))
-            file.write(swapped.data)
+            _write_sparse(file, swapped.reshape(-1).view(np.uint8))
             size += swapped.nbytes
-        file.write(b"\0" * (-size % 2880))
+        file.truncate(file.tell() + -size % 2880)
+
+
+def _write_sparse(file: IO[bytes], data: np.ndarray) -> None:
+    """Write bytes; where there are many zeros, as in a mask, the file gets a hole, which reads as zeros."""
+    for start in range(0, data.size, HOLE):
+        piece = data[start : start + HOLE]
+        if piece.any():
+            file.write(piece.data)
+        else:
+            file.seek(piece.size, os.SEEK_CUR)

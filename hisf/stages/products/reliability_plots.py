@@ -37,6 +37,8 @@ SIZES = (10, 100, 1000, 10_000)  # voxels, of the lines in the panel of sum and 
 class _Plot(Product):
     """Encapsulated PostScript."""
 
+    imports = ("matplotlib.figure", "matplotlib.backends.backend_ps")
+
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
         """Return whether the reliability is determined and ``reliability.plot`` is set."""
