@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +46,8 @@ class FinishedRun:
     settings : Settings
         Those of the run.
     table : RawTable
-        The catalogue, every column as it stands in the file; without rows if nothing was found.
+        The catalogue, every column as it stands in the file, units in a common spelling; without rows if nothing was
+        found.
     manager : PluginManager
     """
 
@@ -61,19 +62,29 @@ class FinishedRun:
         """The ids of the sources: int, shape (n,)."""
         return self.table.columns["id"].astype(int) if self.table.n else np.empty(0, int)
 
-    def sources(self) -> Iterator[SourceCube]:
-        """Yield every source with its surroundings, one at a time, in the order of the catalogue.
+    def sources(self, labels: Collection[int] = ()) -> Iterator[SourceCube]:
+        """Yield sources with their surroundings, one at a time, in the order of the catalogue.
 
         From the folder of cubelets where it has them, otherwise cut from the cube and the mask.
+
+        Parameters
+        ----------
+        labels : collection of int
+            Ids of those that are wanted; empty for all.
 
         Raises
         ------
         FileAccessError
             The cube, or its mask, is not there any more.
         InputError
-            What is there is not of this run.
+            What is there is not of this run, or there is no source of that id.
         """
+        unknown = sorted(set(labels) - set(self.labels.tolist()))
+        if unknown:
+            raise InputError(f"The catalogue of {self.base} has no source {unknown[0]}.")
         for row, label in enumerate(self.labels):
+            if labels and label not in labels:
+                continue
             box = self._box(row)
             header, data, member = self._cubelet(label, box) or self._cut(label, box)
             if not member.any():
@@ -238,7 +249,11 @@ def _read_table(base: Path, record: dict[str, Any]) -> RawTable:
         raise InputError(
             f"{path} has {table.n} sources, {record_path(base).name} {record['sources']}; they are of different runs."
         )
-    return table
+    return RawTable(table.columns, {name: _readable(unit) for name, unit in table.units.items()}, table.n)
+
+
+def _readable(unit: str) -> str:
+    return unit.replace("*", " ").replace(".", " ").replace(" / ", "/").replace("DEGREE", "deg")
 
 
 def _find(cube: Path, folder: Path) -> Path:

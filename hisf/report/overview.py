@@ -109,7 +109,13 @@ def _whole(ticks: dict[float, str]) -> dict[float, str]:
 
 def _point(table: RawTable, row: int, x: float, y: float) -> Markup:
     label = int(table.columns["id"][row])
-    circle = tag("circle", tag("title", f"{label}: {table.columns['name'][row]}"), cx=x, cy=y, r=4.0)
+    circle = tag(
+        "circle",
+        tag("title", f"{label}: {table.columns['name'][row]}"),
+        cx=x,
+        cy=y,
+        r=float(np.clip(40.0 / np.sqrt(table.n), 2.0, 4.0)),
+    )
     return tag("a", circle, href=f"#source-{label}", data_id=label, class_="point")
 
 

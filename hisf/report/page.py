@@ -112,15 +112,17 @@ def _summary(run: FinishedRun) -> list[Fact]:
     record = run.record
     nz, ny, nx = record["cube"]["shape"]
     plugins, rms = record.get("plugins", {}), record["cube"].get("rms")
+    # steps before the search may have divided the data by their noise
+    unit = "" if plugins.get("precondition") else run.table.units.get("rms", "")
     finders = " + ".join(plugins.get("finders", {})) or "none"
     facts = [
         Fact("Sources", str(record["sources"])),
         Fact("Finder", finders),
         Fact("Cube", run.settings["input.data"].replace("\\", "/").rpartition("/")[2]),
-        Fact("Size", f"{nx} × {ny} × {nz} voxels (x, y, z)"),
-        Fact("Noise", f"{rms:.4g}{_unit(run.table.units.get('rms', ''))}" if rms is not None else "not known"),
-        Fact("Detected", f"{record.get('voxels_detected', 0)} voxels"),
-        Fact("Linked", f"{record.get('sources_linked', 0)} sources"),
+        Fact("Size", f"{nx} × {ny} × {nz} (x, y, z)"),
+        Fact("Noise of the searched cube", f"{rms:.4g} {unit}".strip() if rms is not None else "not known"),
+        Fact("Voxels detected", str(record.get("voxels_detected", 0))),
+        Fact("Sources linked", str(record.get("sources_linked", 0))),
         Fact("Appraised by", ", ".join(plugins.get("appraise", {}))),
         Fact("Date", f"{record.get('date', '').replace('T', ' ')} UTC"),
         Fact("Version", f"hisf {record['hisf']}"),
@@ -130,22 +132,12 @@ def _summary(run: FinishedRun) -> list[Fact]:
     return [fact for fact in facts if fact.text]
 
 
-def _plain(unit: str) -> str:
-    return unit.replace("*", " ").replace(" / ", "/")
-
-
-def _unit(unit: str) -> str:
-    return f" {_plain(unit)}" if unit else ""
-
-
 def _heads(table: RawTable) -> list[Head]:
     heads = []
     for name, values in table.columns.items():
         main = name in MAIN or (name in PIXELS and not {"ra", "l"} & set(table.columns))
         main &= not (name == "rel" and not np.any(values > 0))  # 0: not determined
-        heads.append(
-            Head(name, _plain(table.units.get(name, "")), HELP.get(name, ""), values.dtype.kind == "f", bool(main))
-        )
+        heads.append(Head(name, table.units.get(name, ""), HELP.get(name, ""), values.dtype.kind == "f", bool(main)))
     return heads
 
 
@@ -166,8 +158,8 @@ def _cell(name: str, value: Any) -> Cell:
 
 
 def _short(name: str, value: float) -> str:
-    """Return a value to read: world coordinates to nine digits, others to five."""
-    return f"{value:.9g}" if name.removesuffix("_peak") in WORLD else f"{value:.5g}"
+    """Return a value to read: world coordinates to ten digits, others to five."""
+    return f"{value:.10g}" if name.removesuffix("_peak") in WORLD else f"{value:.5g}"
 
 
 def _sources(run: FinishedRun) -> Iterator[dict[str, Any]]:
@@ -206,7 +198,7 @@ def _facts(table: RawTable, row: int) -> Iterator[Fact]:
         if isinstance(value, str):
             yield Fact(name, value)
         elif np.isfinite(value):
-            unit = _plain(table.units.get(name, ""))
+            unit = table.units.get(name, "")
             unit, factor = ("MHz", 1e-6) if name == "freq" and unit == "Hz" else READABLE.get(unit, (unit, 1.0))
             shown = float(value) * factor
             said = f"{shown:.8g}" if name in WORLD else _with_error(shown, error * factor)

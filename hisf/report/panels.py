@@ -6,14 +6,13 @@ import numpy as np
 from markupsafe import Markup
 
 from hisf.report.picture import data_url, shrink
-from hisf.report.source_cube import SourceCube
+from hisf.report.source_cube import SourceCube, readable_flux
 from hisf.report.svg import Panel, number_ticks, outline_path, tag
 
 SIZE = (300.0, 250.0)
 AREA = (50.0, 12.0, 196.0, 196.0)  # left, top, width, height of a panel with a colour bar
 WIDE = (50.0, 12.0, 238.0, 196.0)
 FLUX, VELOCITY = "magma", "coolwarm"  # colour maps; the page has their gradients under these names
-ROOM = 26.0  # for the name of a width
 LONG = 120.0  # arcsec from which offsets are in arcmin
 
 
@@ -142,7 +141,7 @@ def _bar(low: float, high: float, colours: str, unit: str) -> Markup:
         tag("rect", x=x, y=top + 14, width=10.0, height=height - 28, fill=f"url(#{colours})", class_="bar"),
         tag("text", _short(high), x=x, y=top + 9.0),
         tag("text", _short(low), x=x, y=top + height),
-        tag("text", unit.replace("*", " "), transform=turn, class_="mid"),
+        tag("text", unit, transform=turn, class_="mid"),
     ))  # fmt: skip
 
 
@@ -179,22 +178,12 @@ def _spectrum(source: SourceCube) -> Markup:
         (x0, y), (x1, _) = panel.at(low, level), panel.at(high, level)
         path = f"M{x0:.1f} {y - 4:.1f}v8M{x0:.1f} {y:.1f}H{x1:.1f}M{x1:.1f} {y - 4:.1f}v8"
         parts.append(tag("path", tag("title", name), d=path, class_="width"))
-        left, right = min(x0, x1), max(x0, x1)
-        fits = right + ROOM < panel.left + panel.width
-        place, side = (right + 4.0, "width") if fits else (left - 4.0, "width end")
-        parts.append(tag("text", name, x=place, y=y + 3.5, class_=side))
-    scale, unit = _scale(np.abs(every).max(), s.flux_unit)
+        parts.append(tag("text", name, x=min(x0, x1) + 3.0, y=y - 3.0, class_="width"))
+    scale, unit = readable_flux(every, s.flux_unit)
     y_ticks = {v / scale: label for v, label in number_ticks(panel.y[0] * scale, panel.y[1] * scale).items()}
     x_label = f"{s.name} [{s.unit}]" if s.unit else s.name
     parts.append(panel.frame(x_label, f"Flux density [{unit}]", _between(s.channel, 4), y_ticks))
     return _drawing(f"Spectrum of {source.name}", *parts)
-
-
-def _scale(largest: float, unit: str) -> tuple[float, str]:
-    """Return a factor and a unit that make short numbers of fluxes: mJy and the like."""
-    if unit.startswith("Jy") and 0.0 < largest < 0.5:
-        return (1e3, f"m{unit}") if largest > 5e-4 else (1e6, f"µ{unit}")
-    return 1.0, unit
 
 
 def _slice(source: SourceCube) -> Markup:
@@ -208,7 +197,7 @@ def _slice(source: SourceCube) -> Markup:
         step, unit = step / 60.0, "arcmin"
     x_ticks = {n // 2 + value / step: label
                for value, label in number_ticks(-(n // 2) * step, (n - 1 - n // 2) * step).items()}  # fmt: skip
-    scale, data_unit = _scale(high, source.scales.unit)
+    scale, data_unit = readable_flux(s.data, source.scales.unit)
     named = f" along {source.angle_name}" if source.angle_name else ""
     return _drawing(
         f"Position-velocity slice of {source.name}",

@@ -21,6 +21,7 @@ from hisf.stages.products.pv import interpolate, slice_positions
 from hisf.stages.products.spectra import channel_sums
 
 SHOWN = {"Hz": ("kHz", 1e-3), "m/s": ("km/s", 1e-3)}  # units that make long numbers
+TO_MAD = 0.6744897501960817  # median absolute deviation of a normal distribution in standard deviations
 LEVELS = {"w20": 0.2, "w50": 0.5}
 
 
@@ -162,6 +163,24 @@ class SourceCube:
         unit, data = describe_axis(self.header, 3).unit, self.scales.unit
         return f"{data} {SHOWN.get(unit, (unit,))[0]}" if self.axis else data
 
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of the voxels around the mask, from their median absolute deviation, in data units."""
+        around = self.data[~self.member & np.isfinite(self.data)]
+        return float(np.median(np.abs(around - np.median(around))) / TO_MAD) if around.size else float("nan")
+
+    @property
+    def moment0_noise(self) -> float:
+        """Noise of the masked `moment0`, where the mask has the median number of channels."""
+        depth = self.member.sum(axis=0)[self.outline]
+        return self.noise * float(np.sqrt(np.median(depth))) * self._width
+
+    @property
+    def _width(self) -> float:
+        """What moment 0 is multiplied by: the channel width in its unit; 1 without a spectral axis."""
+        unit = describe_axis(self.header, 3).unit
+        return self.scales.channel * SHOWN.get(unit, ("", 1.0))[1] if self.axis else 1.0
+
     def moment0(self, masked: bool) -> np.ndarray:
         """Return the flux times the channel width: float, shape (y, x), `moment0_unit`.
 
@@ -171,12 +190,10 @@ class SourceCube:
             Of the voxels of the mask, NaN outside its outline; otherwise of all voxels in the channels of the source,
             NaN where all of them are blank.
         """
-        unit = describe_axis(self.header, 3).unit
-        factor = self.scales.channel * SHOWN.get(unit, ("", 1.0))[1] if self.axis else 1.0
         used = np.isfinite(self.data[self.channels])
         if masked:
             used &= self.member[self.channels]
-        total = np.where(used, self.data[self.channels], 0.0).sum(axis=0, dtype=float) * factor
+        total = np.where(used, self.data[self.channels], 0.0).sum(axis=0, dtype=float) * self._width
         return np.where(used.any(axis=0), total, np.nan)
 
     @cached_property
@@ -232,7 +249,7 @@ class SourceCube:
         return self.wcs.arcsec_per_pixel(self.x, self.y) if self.wcs else np.full((2, 2), np.nan)
 
     def beam(self, n: int = 48) -> np.ndarray | None:
-        """Return the outline of the beam at half maximum, around (0, 0): x, y in pixels, shape (n, 2); None if unknown."""
+        """Return the beam at half maximum, its outline around (0, 0): x, y in pixels, shape (n, 2); None if unknown."""
         major, minor = number(self.header, "BMAJ"), number(self.header, "BMIN")
         if not (major and minor and major > 0 and minor > 0 and np.isfinite(self.arcsec_per_pixel).all()):
             return None
@@ -247,3 +264,19 @@ class SourceCube:
     def directions(self) -> tuple[str, str]:
         """What the two directions of the compass are called: E and N, or +l and +b."""
         return ("E", "N") if text(self.header, "CTYPE1")[:2].upper() == "RA" else ("+l", "+b")
+
+
+def readable_flux(values: np.ndarray, unit: str) -> tuple[float, str]:
+    """Return a factor and the unit that it leads to, mJy or µJy and the like, which make short numbers of fluxes.
+
+    Parameters
+    ----------
+    values : ndarray
+        The largest of them counts.
+    unit : str
+        One that does not begin with Jy stays.
+    """
+    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
+    if unit.startswith("Jy") and 0.0 < largest < 0.5:
+        return (1e3, f"m{unit}") if largest > 5e-4 else (1e6, f"µ{unit}")
+    return 1.0, unit

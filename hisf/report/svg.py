@@ -28,25 +28,32 @@ def _text(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def outline_path(mask: np.ndarray) -> str:
-    """Return the edges of a mask as path data; pixel (x, y) is the square from (x, y) to (x + 1, y + 1).
+def outline_segments(mask: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Return the edges of a mask, as long as they are straight: x0, y0, x1, y1.
 
     Parameters
     ----------
     mask : ndarray of bool, shape (y, x)
+        Pixel (x, y) is the square from (x, y) to (x + 1, y + 1).
     """
     padded = np.pad(mask, 1)
-    flat = zip(*_runs(padded[1:, 1:-1] != padded[:-1, 1:-1]), strict=True)
-    upright = zip(*_runs((padded[1:-1, 1:] != padded[1:-1, :-1]).T), strict=True)
-    parts = [f"M{start} {row}h{end - start}" for row, start, end in flat]
-    return "".join(parts + [f"M{column} {start}v{end - start}" for column, start, end in upright])
+    flat = _runs(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    upright = _runs((padded[1:-1, 1:] != padded[1:-1, :-1]).T)
+    return [(start, y, end, y) for y, start, end in flat] + [(x, start, x, end) for x, start, end in upright]
 
 
-def _runs(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def outline_path(mask: np.ndarray) -> str:
+    """Return `outline_segments` as path data."""
+    return "".join(
+        f"M{x0} {y0}" + (f"h{x1 - x0}" if y0 == y1 else f"v{y1 - y0}") for x0, y0, x1, y1 in outline_segments(mask)
+    )
+
+
+def _runs(edges: np.ndarray) -> list[tuple[int, int, int]]:
     """Return row, start and end of all runs of True along the second axis."""
     step = np.diff(np.pad(edges.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     row, start = np.nonzero(step == 1)
-    return row, start, np.nonzero(step == -1)[1]
+    return list(zip(row.tolist(), start.tolist(), np.nonzero(step == -1)[1].tolist(), strict=True))
 
 
 def ticks(low: float, high: float, most: int = 5) -> np.ndarray:
