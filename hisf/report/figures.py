@@ -60,9 +60,9 @@ def draw_figures(run: FinishedRun, folder: Path, labels: Collection[int] = ()) -
 def draw_source(source: SourceCube) -> Figure:
     """Draw moment 0 with contours, moment 1, the spectrum and the position-velocity slice of a source."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(2 * WIDTH, 1.72 * WIDTH), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, wspace=0.04)
+    figure = Figure(figsize=(2 * WIDTH, 1.72 * WIDTH), layout=ConstrainedLayoutEngine(w_pad=0.08, wspace=0.04))
     figure.suptitle(source.name, fontsize=9)
     _draw_moment0(_sky_axes(figure, source, 1), source)
     _draw_moment1(_sky_axes(figure, source, 2), source)
@@ -152,11 +152,11 @@ def _draw_slice(ax: Axes, source: SourceCube) -> None:
     step, unit = (s.pixel, "arcsec") if np.isfinite(s.pixel) else (1.0, "pix")
     x = (np.arange(n) - n // 2) * step
     mesh = ax.pcolormesh(_edges(x), _edges(v), data, cmap="Greys", rasterized=True, vmin=0.0)
-    if noise > 0:
+    if noise > 0 and min(data.shape) > 1:
         ax.contour(x, v, np.nan_to_num(data), LEVELS * noise, colors="#0072b2", linewidths=0.7)
-    if s.mask.any() and not s.mask.all():
+    if s.mask.any() and not s.mask.all() and min(data.shape) > 1:
         ax.contour(x, v, s.mask, [0.5], colors="#d55e00", linewidths=0.9)
-    ax.set_ylim(v.min(), v.max())
+    ax.set_ylim(_edges(v).min(), _edges(v).max())
     named = f" along {source.angle_name}" if source.angle_name else ""
     ax.set_xlabel(f"Offset{named} = {source.angle:.0f}° [{unit}]")
     ax.set_ylabel(f"Velocity from the centroid [{_unit(source.velocity_unit)}]")
