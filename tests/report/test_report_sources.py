@@ -6,27 +6,17 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from hisf.cli.run import search
 from hisf.errors import FileAccessError, InputError
-from hisf.plugins import PluginManager
 from hisf.report.finished import open_run
 from hisf.report.source_cube import readable_flux
 from hisf.report.svg import Panel, outline_segments, ticks
-from hisf.settings import load_settings
 from hisf.testing import GaussianSource, make_cube, write_fits
 
 SOURCES = [GaussianSource(0.02, 20.0, 16.0, 18.0), GaussianSource(0.015, 30.0, 25.0, 8.0, sigma_z=1.5)]
 
 
-def search_cube(cube, folder, *arguments):
-    """Run as the command line does, with the record."""
-    manager = PluginManager()
-    given = ["scfind.enable=true", "output.writeReport=true", f"input.data={cube}", f"output.directory={folder}"]
-    search(load_settings([*given, *arguments], manager.parameters()), manager, quiet=True)
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, search_cube):
     """Two sources, with cubelets."""
     folder = tmp_path_factory.mktemp("report")
     cube = write_fits(folder / "cube.fits", *make_cube(sources=SOURCES))
@@ -77,7 +67,7 @@ def test_spectrum_is_the_flux_of_the_catalogue(folder):
 
 @pytest.mark.parametrize("more", [[], ["output.marginCubelets=3"], ["contsub.enable=true"], ["output.dataFormat=hdf5"]])
 @pytest.mark.parametrize("offset", ["true", "false"])
-def test_cut_from_the_cube_or_from_cubelets(tmp_path, more, offset):
+def test_cut_from_the_cube_or_from_cubelets(tmp_path, search_cube, more, offset):
     """The same voxels in a region of the cube, whatever channels and pixels the catalogue counts from."""
     cube = write_fits(tmp_path / "cube.fits", *make_cube(sources=SOURCES))
     region = ["input.region=2,33,3,31,4,39", f"parameter.offset={offset}"]
@@ -101,7 +91,7 @@ def test_velocities_are_relative_to_the_source_and_recede_with_falling_frequency
 
 
 @pytest.mark.parametrize("cards", [{}, {"BPA": 30.0}, {"CROTA2": 25.0, "BPA": -40.0}, {"CDELT1": 20.0 / 3600}])
-def test_beam_has_its_area_whatever_way_the_axes_point(tmp_path, cards):
+def test_beam_has_its_area_whatever_way_the_axes_point(tmp_path, search_cube, cards):
     cube = write_fits(tmp_path / "cube.fits", *make_cube(cards=cards))
     search_cube(cube, tmp_path, "linker.minSizeXY=3")
     (source,) = open_run(tmp_path).sources()
