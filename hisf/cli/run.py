@@ -82,7 +82,7 @@ def search(
             if isinstance(error, NothingFoundError) or error.exit_code == 1:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)
                 if isinstance(error, NothingFoundError):
-                    show(settings, report)
+                    write_page(settings, report)
                 display.fail(str(error))
                 write_log(settings, report.base, display.log)
             raise
@@ -91,12 +91,12 @@ def search(
                 log.warning("The run goes on from here with --resume.")
             raise
         record = write_record(settings, manager, report, display.warnings, "", 0)
-        show(settings, report)
+        write_page(settings, report)
         display.summarise(catalogue, report, record)
         write_log(settings, report.base, display.log)
 
 
-def show(settings: Settings, report: Report) -> None:
+def write_page(settings: Settings, report: Report) -> None:
     """Write the report for a browser, if ``output.writeReport`` asks for it; its path is added to the products.
 
     Raises

@@ -98,6 +98,11 @@ class FinishedRun:
                 x=x - box.x0, y=y - box.y0, z=z - box.z0, angle=angle, angle_name=named, threshold=float(threshold),
             )  # fmt: skip
 
+    @cached_property
+    def _written(self) -> set[str]:
+        """Names of the products of the run; what else lies there may be of an earlier one."""
+        return products_of(self.record)
+
     @property
     def _shape(self) -> tuple[int, int, int]:
         nz, ny, nx = self.record["cube"]["shape"]
@@ -134,7 +139,10 @@ class FinishedRun:
 
     def _cubelet(self, label: int, box: Box):  # type: ignore[no-untyped-def]  # header, data, member; or None
         """Return a source from the folder of cubelets, None where it is not there."""
-        place = self.base.with_name(f"{self.base.name}_cubelets") / f"{self.base.name}_{label}"
+        folder = self.base.with_name(f"{self.base.name}_cubelets")
+        if folder.name not in self._written:
+            return None
+        place = folder / f"{self.base.name}_{label}"
         ending = image_ending(self.settings)
         paths = [place.with_name(f"{place.name}_{kind}{ending}") for kind in ("cube", "mask")]
         if not all(path.is_file() for path in paths):
@@ -150,9 +158,9 @@ class FinishedRun:
     @cached_property
     def _mask(self) -> Cube:
         path = self.base.with_name(f"{self.base.name}_mask{image_ending(self.settings)}")
-        if not path.is_file():
+        if path.name not in self._written or not path.is_file():
             raise FileAccessError(
-                f"{path}: no such file, and there are no cubelets; run again with output.writeReport = true."
+                f"{path}: no such file of this run, nor are there cubelets; run again with output.writeReport = true."
             )
         return self._open(path, ()).require_shape(self._shape)
 
@@ -205,6 +213,11 @@ def open_run(folder: Path, name: str = "", cube: Path | None = None) -> Finished
     return FinishedRun(base, record, settings, _read_table(base, record), manager)
 
 
+def products_of(record: dict[str, Any]) -> set[str]:
+    """Return the names of the files and folders that a run wrote."""
+    return {path.replace("\\", "/").rpartition("/")[2] for path in record["products"]}
+
+
 def _only_run(folder: Path) -> str:
     if not folder.is_dir():
         raise FileAccessError(f"{folder} is not a folder; hisf report takes the folder of the products of a run.")
@@ -227,7 +240,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         raise FileAccessError(f"{path} cannot be read: {error.strerror or error}.") from None
     except ValueError:
         raise InputError(f"{path} is not the record of a run: it is no JSON.") from None
-    wanted = ("hisf", "exit", "cube", "sources", "settings", "timings", "warnings")
+    wanted = ("hisf", "exit", "cube", "products", "sources", "settings", "timings", "warnings")
     if not isinstance(record, dict) or any(key not in record for key in wanted):
         raise InputError(f"{path} is not the record of a run of hisf.")
     return record
@@ -238,9 +251,9 @@ def _read_table(base: Path, record: dict[str, Any]) -> RawTable:
     if record["exit"] == NothingFoundError.exit_code:
         return RawTable({}, {}, 0)
     paths = [base.with_name(base.name + suffix) for suffix in CATALOGUES]
-    path = next((path for path in paths if path.is_file()), None)
+    path = next((path for path in paths if path.name in products_of(record) and path.is_file()), None)
     if path is None:
-        raise FileAccessError(f"{paths[0]}: no such file; run again with output.writeReport = true.")
+        raise FileAccessError(f"{paths[0]}: no such file of this run; run again with output.writeReport = true.")
     table = read_raw(path)
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:

@@ -116,7 +116,8 @@ def _point(table: RawTable, row: int, x: float, y: float) -> Markup:
         cy=y,
         r=float(np.clip(40.0 / np.sqrt(table.n), 2.0, 4.0)),
     )
-    return tag("a", circle, href=f"#source-{label}", data_id=label, class_="point")
+    # the table has the same links, so that nobody needs to go through the points key by key
+    return tag("a", circle, href=f"#source-{label}", data_id=label, class_="point", tabindex=-1)
 
 
 def _drawing(title: str, parts: list[Markup]) -> Markup:

@@ -16,7 +16,7 @@ from hisf import __version__
 from hisf.data.columns import BASIC, MEASURED, OWN
 from hisf.data.source import Flag
 from hisf.evaluate.layouts import RawTable
-from hisf.report.finished import FinishedRun
+from hisf.report.finished import FinishedRun, products_of
 from hisf.report.overview import sky_overview, spectral_overview
 from hisf.report.panels import FLUX, VELOCITY, source_panels
 from hisf.report.picture import hex_colours
@@ -99,7 +99,7 @@ def as_page(run: FinishedRun) -> str:
         sources=_sources(run),
         settings=_settings(record),
         timings=[] if reproducible() else _timings(record),
-        products=[Path(path).name for path in record.get("products", [])],
+        products=sorted(products_of(record)),
     )
 
 

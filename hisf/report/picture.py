@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 
-MOST = 128  # pixels along a side; larger images are averaged
+MOST = 80  # pixels along a side; larger images are averaged
 COLOURS = 63  # of a palette; the 64th is transparent
 
 

@@ -163,7 +163,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
     with pytest.raises(InputError, match="has no source 7"):
         list(open_run(copy).sources([1, 7]))
     (copy / "cube_mask.fits").unlink()
-    with pytest.raises(FileAccessError, match=r"cube_mask.fits: no such file, .*output.writeReport = true"):
+    with pytest.raises(FileAccessError, match=r"cube_mask.fits: no such file of this run, .*output.writeReport = true"):
         list(open_run(copy).sources())
     (copy / "cube_run.json").write_text(json.dumps(record | {"sources": 3}))
     with pytest.raises(InputError, match="different runs"):
@@ -180,6 +180,17 @@ def test_what_is_missing_is_named(folder, tmp_path):
         open_run(copy)
     with pytest.raises(InputError, match="it is no JSON"):
         open_run(copy, "more")
+
+
+def test_cubelets_of_an_earlier_run_are_left_alone(tmp_path, search_cube):
+    cube = write_fits(tmp_path / "cube.fits", *make_cube())
+    assert search_cube(cube, tmp_path, "output.writeCubelets=true") == 0
+    array, header = make_cube()
+    write_fits(cube, 2 * array, header)
+    assert search_cube(cube, tmp_path) == 0
+    (source,) = open_run(tmp_path).sources()
+    assert (tmp_path / "cube_cubelets" / "cube_1_cube.fits").is_file()
+    np.testing.assert_array_equal(source.data, 2 * array[source.box.slices])
 
 
 def test_a_mask_of_another_run_is_refused(folder, tmp_path):
