@@ -34,6 +34,8 @@ READABLE = {"Hz": ("kHz", 1e-3), "m/s": ("km/s", 1e-3)}  # units that make long 
 FLAGS = {Flag.SPATIAL_EDGE: "spatial edge", Flag.SPECTRAL_EDGE: "spectral edge", Flag.BLANK: "blank voxels",
          Flag.NEIGHBOUR: "neighbour"}  # fmt: skip
 FACTS = ("n_pix", "rms", "hi_flux", "hi_size", "hi_incl", "hi_pa", "hi_w20", "finders")
+MANY = 100  # sources; the images of more are averaged to fewer pixels, so that 500 sources stay below 20 MB
+PIXELS_OF_FEW, PIXELS_OF_MANY = 192, 80  # along a side
 GRADIENT = 12  # stops of the gradient of a colour bar
 
 
@@ -164,6 +166,7 @@ def _short(name: str, value: float) -> str:
 
 def _sources(run: FinishedRun) -> Iterator[dict[str, Any]]:
     """Yield what is shown of every source; memory: one of them."""
+    most = PIXELS_OF_FEW if run.table.n <= MANY else PIXELS_OF_MANY
     for row, source in enumerate(run.sources()):
         flag = int(_value(run.table, "flag", row, 0.0))
         yield {
@@ -176,7 +179,7 @@ def _sources(run: FinishedRun) -> Iterator[dict[str, Any]]:
                 if np.isfinite(value := _value(run.table, name, row, np.nan)) and value > 0
             ],
             "flags": [word for bit, word in FLAGS.items() if flag & bit],
-            "panels": source_panels(source),
+            "panels": source_panels(source, most),
         }
 
 

@@ -16,9 +16,16 @@ FLUX, VELOCITY = "magma", "coolwarm"  # colour maps; the page has their gradient
 LONG = 120.0  # arcsec from which offsets are in arcmin
 
 
-def source_panels(source: SourceCube) -> list[Markup]:
-    """Return the panels of a source, SVG elements of `SIZE`."""
-    return [_moment0(source), _moment1(source), _spectrum(source), _slice(source)]
+def source_panels(source: SourceCube, most: int) -> list[Markup]:
+    """Return the panels of a source, SVG elements of `SIZE`.
+
+    Parameters
+    ----------
+    source : SourceCube
+    most : int
+        Pixels along a side of an image; larger ones are averaged.
+    """
+    return [_moment0(source, most), _moment1(source, most), _spectrum(source), _slice(source, most)]
 
 
 def _drawing(title: str, *parts: object) -> Markup:
@@ -26,21 +33,21 @@ def _drawing(title: str, *parts: object) -> Markup:
     return tag("svg", *content, viewBox=f"0 0 {SIZE[0]:g} {SIZE[1]:g}", role="img", class_="panel")
 
 
-def _moment0(source: SourceCube) -> Markup:
+def _moment0(source: SourceCube, most: int) -> Markup:
     image = source.moment0(masked=False)
     low, high = _range(image)
     title = f"Moment 0 of {source.name}"
-    return _drawing(title, *_map(source, image, low, high, FLUX), _bar(low, high, FLUX, source.moment0_unit))
+    return _drawing(title, *_map(source, image, most, low, high, FLUX), _bar(low, high, FLUX, source.moment0_unit))
 
 
-def _moment1(source: SourceCube) -> Markup:
+def _moment1(source: SourceCube, most: int) -> Markup:
     image = source.moment1
     known = np.abs(image[np.isfinite(image)])
     high = float(np.percentile(known, 98)) if known.size else 0.0
     high = high or 1.0
     title = f"Moment 1 of {source.name}"
     return _drawing(
-        title, *_map(source, image, -high, high, VELOCITY), _bar(-high, high, VELOCITY, source.velocity_unit)
+        title, *_map(source, image, most, -high, high, VELOCITY), _bar(-high, high, VELOCITY, source.velocity_unit)
     )
 
 
@@ -53,7 +60,7 @@ def _range(image: np.ndarray) -> tuple[float, float]:
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
-def _map(source: SourceCube, image: np.ndarray, low: float, high: float, colours: str) -> list[Markup]:
+def _map(source: SourceCube, image: np.ndarray, most: int, low: float, high: float, colours: str) -> list[Markup]:
     """Return a map with the outline of the mask, the beam, offsets from the centroid."""
     ny, nx = image.shape
     side = max(ny, nx)
@@ -61,7 +68,7 @@ def _map(source: SourceCube, image: np.ndarray, low: float, high: float, colours
     panel = Panel(*AREA, (x, x + side), (y, y + side))
     aligned, labels, x_ticks, y_ticks = _offsets(source, panel)
     parts = [
-        _image(panel, image, low, high, colours),
+        _image(panel, image, most, low, high, colours),
         _outline(panel, source.outline),
         panel.frame(*labels, x_ticks, y_ticks),
     ]
@@ -114,9 +121,9 @@ def _compass(source: SourceCube, panel: Panel) -> Markup:
     return Markup("").join(parts)
 
 
-def _image(panel: Panel, image: np.ndarray, low: float, high: float, colours: str) -> Markup:
+def _image(panel: Panel, image: np.ndarray, most: int, low: float, high: float, colours: str) -> Markup:
     """Return an image whose pixel (x, y) is at x, y of the panel; blank pixels are transparent."""
-    small, n = shrink(image)
+    small, n = shrink(image, most)
     rows, columns = small.shape
     first, last = panel.at(-0.5, -0.5), panel.at(columns * n - 0.5, rows * n - 0.5)
     (x0, x1), (y0, y1) = sorted((first[0], last[0])), sorted((first[1], last[1]))
@@ -186,7 +193,7 @@ def _spectrum(source: SourceCube) -> Markup:
     return _drawing(f"Spectrum of {source.name}", *parts)
 
 
-def _slice(source: SourceCube) -> Markup:
+def _slice(source: SourceCube, most: int) -> Markup:
     s = source.slice
     nz, n = s.data.shape
     low, high = _range(s.data)
@@ -201,7 +208,7 @@ def _slice(source: SourceCube) -> Markup:
     named = f" along {source.angle_name}" if source.angle_name else ""
     return _drawing(
         f"Position-velocity slice of {source.name}",
-        _image(panel, s.data, low, high, FLUX),
+        _image(panel, s.data, most, low, high, FLUX),
         _outline(panel, s.mask),
         panel.frame(
             f"Offset{named} [{unit}]", f"Velocity [{source.velocity_unit}]", x_ticks, _between(source.velocity)

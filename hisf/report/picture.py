@@ -8,7 +8,6 @@ from io import BytesIO
 
 import numpy as np
 
-MOST = 80  # pixels along a side; larger images are averaged
 COLOURS = 63  # of a palette; the 64th is transparent
 
 
@@ -27,7 +26,7 @@ def hex_colours(name: str, n: int) -> list[str]:
     return ["#" + colours[3 * place : 3 * place + 3].hex() for place in places]
 
 
-def shrink(image: np.ndarray, most: int = MOST) -> tuple[np.ndarray, int]:
+def shrink(image: np.ndarray, most: int) -> tuple[np.ndarray, int]:
     """Average an image over squares of pixels, so that no side is longer than ``most``.
 
     Parameters
