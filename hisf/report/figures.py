@@ -43,18 +43,25 @@ def draw_figures(run: FinishedRun, folder: Path, labels: Collection[int] = ()) -
     InputError
         There is no source of that id, or the files are of different runs.
     """
-    from matplotlib import rc_context
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileAccessError(f"{folder} cannot be made: {error.strerror or error}.") from None
     for source in run.sources(labels):
-        with rc_context(STYLE):
-            figure = draw_source(source)
-            for suffix in FORMATS:
-                write = partial(figure.savefig, format=suffix, metadata=STAMPS[suffix])
-                yield write_file(folder / f"{run.base.name}_{source.label}.{suffix}", write)
+        yield from _write(source, folder / f"{run.base.name}_{source.label}")
+
+
+def _write(source: SourceCube, base: Path) -> list[Path]:
+    """Write the figure of a source in every format; return the paths."""
+    from matplotlib import rc_context
+
+    paths = []
+    with rc_context(STYLE):
+        figure = draw_source(source)
+        for suffix in FORMATS:
+            write = partial(figure.savefig, format=suffix, metadata=STAMPS[suffix])
+            paths.append(write_file(base.with_name(f"{base.name}.{suffix}"), write))
+    return paths
 
 
 def draw_source(source: SourceCube) -> Figure:
