@@ -70,7 +70,7 @@ def draw_source(source: SourceCube) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     figure = Figure(figsize=(2 * WIDTH, 1.72 * WIDTH), layout=ConstrainedLayoutEngine(w_pad=0.08, wspace=0.04))
-    figure.suptitle(source.name, fontsize=9)
+    figure.suptitle(source.name, fontsize=9, parse_math=False)
     _draw_moment0(_sky_axes(figure, source, 1), source)
     _draw_moment1(_sky_axes(figure, source, 2), source)
     _draw_spectrum(figure.add_subplot(2, 2, 3), source)
@@ -148,7 +148,7 @@ def _draw_spectrum(ax: Axes, source: SourceCube) -> None:
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(f"{s.name} [{_unit(s.unit)}]" if s.unit else s.name)
     ax.set_ylabel(f"Flux density [{_unit(unit)}]")
-    ax.legend(loc="upper right", ncols=2)
+    ax.legend(loc="upper right", ncols=2, handlelength=1.2, columnspacing=1.0)
 
 
 def _draw_slice(ax: Axes, source: SourceCube) -> None:
@@ -214,5 +214,5 @@ def _bar(ax: Axes, shown: Any, label: str) -> None:
 
 def _unit(unit: str) -> str:
     """Return a unit as journals print it, with exponents in place of fractions."""
-    parts = unit.replace("*", " ").replace("/beam", " beam$^{-1}$").replace("km/s", "km s$^{-1}$")
+    parts = unit.replace("$", r"\$").replace("*", " ").replace("/beam", " beam$^{-1}$").replace("km/s", "km s$^{-1}$")
     return " ".join(parts.split())

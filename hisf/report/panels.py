@@ -110,12 +110,12 @@ def _shifted(ticks: dict[float, str], by: float) -> dict[float, str]:
 def _compass(source: SourceCube, panel: Panel) -> Markup:
     """Return two arrows, to the east and to the north."""
     length = 0.12 * (panel.x[1] - panel.x[0])
-    corner = panel.x[0] + 7 * length, panel.y[0] + 7 * length
+    corner = panel.x[0] + 6.3 * length, panel.y[0] + 6.3 * length
     parts = []
     for name, world in zip(source.directions, np.eye(2), strict=True):
         step = np.linalg.solve(source.arcsec_per_pixel, world)
         x, y = length * step / np.hypot(*step)
-        parts.append(tag("path", d=panel.path((corner[0], corner[0] + x), (corner[1], corner[1] + y)), class_="beam"))
+        parts.append(tag("path", d=panel.path((corner[0], corner[0] + x), (corner[1], corner[1] + y)), class_="mask"))
         place = panel.at(corner[0] + 1.4 * x, corner[1] + 1.4 * y)
         parts.append(tag("text", name, x=place[0], y=place[1] + 3.5, class_="mid over"))
     return Markup("").join(parts)

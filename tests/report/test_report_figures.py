@@ -64,6 +64,14 @@ def test_no_such_source_no_such_place(folder, tmp_path):
         list(draw_figures(open_run(folder), tmp_path / "file"))
 
 
+def test_names_and_units_are_no_formulae(tmp_path, search_cube):
+    cube = write_fits(tmp_path / "cube.fits", *make_cube(cards={"BUNIT": r"$\bad$ Jy"}))
+    assert search_cube(cube, tmp_path, r"parameter.prefix=$\worse$") == 0
+    (source,) = open_run(tmp_path).sources()
+    assert source.name.startswith(r"$\worse$")
+    assert len(list(draw_figures(open_run(tmp_path), tmp_path / "f"))) == 2
+
+
 def test_an_image_without_coordinates(tmp_path, search_cube):
     cards = {f"{key}{n}": None for key in ("CTYPE", "CRVAL", "CDELT", "CUNIT", "CRPIX") for n in (1, 2, 3)}
     array, header = make_cube((1, 30, 28), sources=[GaussianSource(0.02, 0, 15, 14)], cards=cards, beam=False)
