@@ -16,11 +16,12 @@ from hisf.testing import GaussianSource, make_cube, write_fits
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next((place for name in NAMES if (place := shutil.which(name))), None)
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions")
+QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
 SCHEMES = {"light": (), "dark": ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")}
 BACKGROUNDS = {"light": (255, 255, 255), "dark": (18, 22, 27)}
 WIDTHS = {"wide": 1300, "narrow": 390}
-PATIENCE = 60  # seconds
+PATIENCE = 180  # seconds
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason=f"no browser to look at the page with; install one of {', '.join(NAMES)}"
