@@ -54,6 +54,7 @@ from hisf.stages.products.writing import (
     product_path,
     record_path,
     remove_leftovers,
+    report_path,
     wanted_products,
     write_products,
 )
@@ -277,6 +278,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
 def _places(settings: Settings, base: Path, products: list[Product]) -> list[Path]:
     """Return the paths of everything that the run will have written."""
     records = [record_path(base), *[log_path(base)] * settings["output.writeLogFile"]]
+    records += [report_path(base)] * settings["output.writeReport"]
     return [*(product_path(base, product, settings) for product in products), *records]
 
 

@@ -92,7 +92,10 @@ def test_every_command_is_mentioned(command: str) -> None:
 
 PAGES = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("architecture", "compare", "galaxies", "hisf-sofia", "plugins", "products")),
+    *(
+        f"docs/{name}.md"
+        for name in ("architecture", "compare", "galaxies", "hisf-sofia", "plugins", "products", "report")
+    ),
 ]
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "score": "Score a catalogue against the truth.",
     "plan": "Say what a run would take: memory, tiles, time.",
     "compare": "Compare two catalogues, and their masks.",
+    "report": "Show a run in one HTML page, or in figures.",
     "check": "Say what is wrong with a parameter file.",
     "params": "List and explain parameters.",
     "template": "Print a commented parameter file.",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hisf.cli.display import Display
+from hisf.cli.run import write_page
 from hisf.errors import HisfError, InputError
 from hisf.plugins import PluginManager
 
@@ -42,6 +43,8 @@ def command(arguments: tuple[str, ...], quiet: bool) -> None:
         except HisfError as error:
             if error.exit_code == 8:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)
+                write_page(settings, report)
             raise
         record = write_record(settings, manager, report, display.warnings, "", 0)
+        write_page(settings, report)
         display.summarise(catalogue, report, record)

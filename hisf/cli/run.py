@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from hisf.cli.settings import load, what_is_ignored
 from hisf.errors import HisfError, NothingFoundError
 from hisf.plugins import PluginManager
 from hisf.settings import COMMAND_LINE, Settings
+
+if TYPE_CHECKING:
+    from hisf.pipeline import Report
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +81,8 @@ def search(
         except HisfError as error:
             if isinstance(error, NothingFoundError) or error.exit_code == 1:
                 write_record(settings, manager, report, display.warnings, str(error), error.exit_code)
+                if isinstance(error, NothingFoundError):
+                    write_page(settings, report)
                 display.fail(str(error))
                 write_log(settings, report.base, display.log)
             raise
@@ -85,8 +91,24 @@ def search(
                 log.warning("The run goes on from here with --resume.")
             raise
         record = write_record(settings, manager, report, display.warnings, "", 0)
+        write_page(settings, report)
         display.summarise(catalogue, report, record)
         write_log(settings, report.base, display.log)
+
+
+def write_page(settings: Settings, report: Report) -> None:
+    """Write the report for a browser, if ``output.writeReport`` asks for it; its path is added to the products.
+
+    Raises
+    ------
+    HisfError
+        As `hisf.report.page.write_report`.
+    """
+    if settings["output.writeReport"]:
+        from hisf.report.finished import open_run
+        from hisf.report.page import write_report
+
+        report.products.append(write_report(open_run(report.base.parent, report.base.name)))
 
 
 def _announce(settings: Settings, native: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -106,6 +107,11 @@ class WorldCoordinates:
         """Whether axes 1 and 2 are longitude and latitude of a known system, so that lengths on the sky are known."""
         return self.equatorial or (self.axes[0].name == "l" and self.axes[1].name == "b")
 
+    @property
+    def sky(self) -> Any:
+        """Axes 1 and 2 alone, an `~astropy.wcs.WCS`."""
+        return self._wcs.sub([1, 2])
+
     def arcsec_per_pixel(self, x: float, y: float) -> np.ndarray:
         """Return how a step of one pixel moves on the sky at a zero-based position.
 
@@ -124,9 +130,8 @@ class WorldCoordinates:
 
     def to_pixel(self, longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Transform positions, in deg, to zero-based pixel positions x and y; NaN outside the projection."""
-        sky = self._wcs.sub([1, 2])
         world = np.column_stack([np.asarray(longitude, float), np.asarray(latitude, float)])
-        pixel = sky.wcs_world2pix(world, 0)
+        pixel = self.sky.wcs_world2pix(world, 0)
         return pixel[:, 0], pixel[:, 1]
 
     def to_world(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -158,6 +158,7 @@ OWN = {
     "output.writeCatHDF5",
     "output.writeRegions",
     "output.writeSources",
+    "output.writeReport",
     "cnn.architecture",
     "cnn.weights",
     "cnn.threshold",

@@ -105,4 +105,11 @@ PARAMETERS = (
         "Write an ellipse and the number of every source as a region file of DS9 (NAME_cat.reg).",
         _SINCE,
     ),
+    Parameter(
+        "output.writeReport",
+        Kind.BOOL,
+        "false",
+        "Write a report of the run for a browser (NAME_report.html), and what it is made of: VOTable and mask.",
+        _SINCE,
+    ),
 )

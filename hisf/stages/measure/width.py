@@ -28,7 +28,13 @@ class LineWidths(Measurement):
 
 
 def width_at(spectrum: np.ndarray, level: float) -> float:
-    """Return the width between the outermost channels at or above ``level``, interpolated with their outer neighbours.
+    """Return the width between `edges_at` a level, in channels; 0 if no channel reaches it."""
+    start, end = edges_at(spectrum, level)
+    return end - start
+
+
+def edges_at(spectrum: np.ndarray, level: float) -> tuple[float, float]:
+    """Return where a profile crosses a level: the outermost channels above, interpolated with their outer neighbours.
 
     Parameters
     ----------
@@ -37,20 +43,20 @@ def width_at(spectrum: np.ndarray, level: float) -> float:
 
     Returns
     -------
-    float
-        In channels. A profile that is cut off at the end of the spectrum is not extrapolated; 0 if no channel reaches
-        the level.
+    start, end : float
+        Channels counted from 0. A profile that is cut off at the end of the spectrum is not extrapolated; both are 0 if
+        no channel reaches the level.
     """
     above = np.flatnonzero(spectrum >= level)
     if not above.size:
-        return 0.0
+        return 0.0, 0.0
     left, right = int(above[0]), int(above[-1])
     start, end = float(left), float(right)
     if left > 0:
         start -= (spectrum[left] - level) / (spectrum[left] - spectrum[left - 1])
     if right < len(spectrum) - 1:
         end += (spectrum[right] - level) / (spectrum[right] - spectrum[right + 1])
-    return float(end - start)
+    return float(start), float(end)
 
 
 def width_at_mean(spectrum: np.ndarray) -> float:

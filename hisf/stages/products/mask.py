@@ -26,8 +26,8 @@ class MaskCube(Product):
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
-        """Return ``output.writeMask``."""
-        return settings["output.writeMask"]
+        """Return ``output.writeMask``, or ``output.writeReport``, which is made of it."""
+        return settings["output.writeMask"] or settings["output.writeReport"]
 
     def write(self, result: Result, path: Path) -> None:
         """Write the mask, some channels at a time."""

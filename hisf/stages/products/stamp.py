@@ -28,3 +28,8 @@ def utc_date() -> str:
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
     seconds = int(fixed) if fixed.isdigit() else time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def reproducible() -> bool:
+    """Return whether ``SOURCE_DATE_EPOCH`` asks for the same bytes from the same run."""
+    return os.environ.get("SOURCE_DATE_EPOCH", "").isdigit()

@@ -24,8 +24,8 @@ class VOTableCatalogue(Product):
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
-        """Return ``output.writeCatXML``."""
-        return settings["output.writeCatXML"]
+        """Return ``output.writeCatXML``, or ``output.writeReport``, which is made of it."""
+        return settings["output.writeCatXML"] or settings["output.writeReport"]
 
     def write(self, result: Result, path: Path) -> None:
         """Write the catalogue."""

@@ -57,6 +57,11 @@ def log_path(base: Path) -> Path:
     return base.with_name(base.name + "_run.log")
 
 
+def report_path(base: Path) -> Path:
+    """Return the path of the report."""
+    return base.with_name(base.name + "_report.html")
+
+
 def journal_path(base: Path) -> Path:
     """Return the folder of what an interrupted run leaves behind."""
     return base.with_name(base.name + "_journal")
