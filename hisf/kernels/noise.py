@@ -23,7 +23,7 @@ _CADENCE_SIZE = 999983  # spec sofia2 §3.1
 _BINS = 101  # histogram of the gauss statistic, spec sofia2 §3.1
 _DIGIT = 11  # bits; the 2048 counters stay in the first-level cache
 _SPARE = 16  # counters that take rejected values; several, since hitting one again and again is slow
-_PIECE = 65536  # elements that one thread looks at for the extremes
+_PIECE = 1 << 18  # elements that are looked at together for the extremes, which stay in the cache
 
 _STD, _MAD, _GAUSS, _MEAN, _MEDIAN = range(5)
 _STATISTICS = {"std": _STD, "mad": _MAD, "gauss": _GAUSS}
@@ -294,11 +294,12 @@ def count_and_extremes(flat: NDArray[Any]) -> tuple[int, float, float]:
     Needed for spec sofia2 §3.1 (gauss). No copies if `flat` is contiguous.
     """
     flat = _checked(flat)
-    pieces = -(-flat.size // _PIECE)
-    counts, lows, highs = np.zeros(pieces, np.int64), np.empty(pieces, flat.dtype), np.empty(pieces, flat.dtype)
-    _find_extremes(flat, counts, lows, highs)
-    count = int(counts.sum())
-    return (count, float(lows.min()), float(highs.max())) if count > 0 else (0, math.nan, math.nan)
+    count, lo, hi = 0, math.nan, math.nan
+    for start in range(0, flat.size, _PIECE):
+        piece = flat[start : start + _PIECE]
+        count += piece.size - int(np.count_nonzero(np.isnan(piece)))
+        lo, hi = float(np.fmin(lo, np.fmin.reduce(piece))), float(np.fmax(hi, np.fmax.reduce(piece)))
+    return count, lo, hi
 
 
 def _code(name: str, codes: dict[str, int]) -> int:
@@ -562,13 +563,6 @@ def _limits(values):  # type: ignore[no-untyped-def]
         hi[0] = value if value > hi[0] else hi[0]
         count += value == value
     return count, lo.min(), hi.max()
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def _find_extremes(flat, counts, lows, highs):  # type: ignore[no-untyped-def]
-    """`_limits` of pieces of `_PIECE` elements."""
-    for n in prange(counts.size):
-        counts[n], lows[n], highs[n] = _limits(flat[n * _PIECE : (n + 1) * _PIECE])
 
 
 @njit(cache=True, nogil=True, parallel=True)

@@ -97,16 +97,11 @@ def _object_statistics(
             m3 += d * d * d
             m4 += d * d * d * d
         # raster order: the first voxel has the lowest z, the last the highest
-        box[:, k] = (
-            n,
-            x_min,
-            x_max,
-            y_min,
-            y_max,
-            index[order[start[k]]] // (nx * ny),
-            index[order[start[k + 1] - 1]] // (nx * ny),
-        )
-        flux[:, k] = (f_sum, f_min, f_max, mean, m2, m3, m4)
+        # one by one: an array that is made of a tuple takes a second to compile
+        box[0, k], box[1, k], box[2, k], box[3, k], box[4, k] = n, x_min, x_max, y_min, y_max
+        box[5, k], box[6, k] = index[order[start[k]]] // (nx * ny), index[order[start[k + 1] - 1]] // (nx * ny)
+        flux[0, k], flux[1, k], flux[2, k], flux[3, k] = f_sum, f_min, f_max, mean
+        flux[4, k], flux[5, k], flux[6, k] = m2, m3, m4
 
 
 def object_statistics(
