@@ -76,8 +76,8 @@ class Header:
         As `hisf.tune.space.parse_dimension` reads them.
     settings : dict of str to str
         What the result of a run depends on, defaults left out.
-    flux : list of float
-        Fluxes of the truth, Jy Hz, in the order of its rows.
+    flux : list of float or None
+        Fluxes of the truth, Jy Hz, in the order of its rows; None where unknown.
     """
 
     objective: str
@@ -86,7 +86,7 @@ class Header:
     time_limit: float | None
     vary: list[str]
     settings: dict[str, str]
-    flux: list[float]
+    flux: list[float | None]
 
 
 class Record:

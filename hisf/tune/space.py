@@ -14,8 +14,8 @@ from hisf.settings.suggestion import suggest
 TUNABLE = (Kind.INT, Kind.FLOAT)
 DIGITS = 6  # of a number that is drawn from a range without steps
 MOST_STEPS = 1e6
-# Håkansson et al. (2023), Table 2, in whole voxels. The threshold has steps, so that many trials share a search; 0 and 1
-# themselves, all voxels and none, are left out.
+# Håkansson et al. (2023), Table 2, in whole voxels. The threshold has steps, so that trials share what the appraisal
+# said of their sources; 0 and 1 themselves, all voxels and none, are left out.
 NETWORK = (
     "cnn.threshold=0.05..0.95:0.05", "linker.radiusXY=1..5", "linker.radiusZ=1..100", "linker.minSizeXY=1..5",
     "linker.maxSizeXY=5..30", "linker.minSizeZ=1..50", "linker.maxSizeZ=50..400", "linker.minPixels=1..300",
@@ -122,7 +122,7 @@ def _range(text: str, parameter: Parameter, values: str) -> Dimension:
             f"{parameter.name}=TEXT|TEXT for the values to try."
         )
     span, colon, step_text = values.partition(":")
-    low_text, dots, high_text = span.partition("..")
+    low_text, _, high_text = span.partition("..")
     try:
         low, high, step = float(low_text), float(high_text), float(step_text) if colon else 0.0
     except ValueError:
