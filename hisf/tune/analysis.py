@@ -53,13 +53,17 @@ def compared(record: Record) -> list[Trial]:
 
 
 def hull(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials of rank 1 that differ, from the most reliable to the most complete: the trade-off curve."""
+    """Return the trials of rank 1, from the most reliable to the most complete: the trade-off curve.
+
+    Of equal ones the first; without those of rank 1 at α = 0 or 1 alone, where another is as good and better otherwise.
+    """
     r, c = plane(trials)
-    first: dict[tuple[float, float], Trial] = {}
-    for trial, rank, place in zip(trials, best_rankings(r, c), zip(r.tolist(), c.tolist(), strict=True), strict=True):
-        if rank == 1:
-            first.setdefault(place, trial)
-    return [first[place] for place in sorted(first, key=lambda place: (-place[0], place[1]))]
+    ranks = best_rankings(r, c)
+    chosen: list[int] = []
+    for k in np.lexsort((np.arange(len(r)), -c, -r)).tolist():
+        if ranks[k] == 1 and (not chosen or c[k] > c[chosen[-1]]):
+            chosen.append(k)
+    return [trials[k] for k in chosen]
 
 
 def plane(trials: Sequence[Trial]) -> tuple[np.ndarray, np.ndarray]:

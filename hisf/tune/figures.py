@@ -55,7 +55,7 @@ def draw_record(record: Record, base: Path, best: Trial | None) -> list[Path]:
         return []
     flux = fluxes(record)
     drawings: dict[str, Callable[[], Figure]] = {
-        "tradeoff": partial(_draw_tradeoff, record, trials, best),
+        "tradeoff": partial(_draw_tradeoff, trials, best),
         "ranking": partial(_draw_ranking, trials),
     }
     if any(bin_.n for bin_ in completeness_by_flux(trials[0], flux)):
@@ -72,7 +72,7 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _draw_tradeoff(record: Record, trials: list[Trial], best: Trial | None) -> Figure:
+def _draw_tradeoff(trials: list[Trial], best: Trial | None) -> Figure:
     figure, axes = _figure(WIDTH, 2.9)
     ax, sets = axes[0, 0], hull(trials)
     r, c = plane(trials)
@@ -80,14 +80,15 @@ def _draw_tradeoff(record: Record, trials: list[Trial], best: Trial | None) -> F
     precision = f"best sets, Σ ΔC·R = {area(sets):.3f}"
     ax.plot(*plane(sets)[::-1], "o-", color=COLOURS["completeness"], ms=3, label=precision)
     own = next((trial for trial in trials if trial.number == 0), None)
-    for trial, marker, label in ((own, "s", "par file"), (best, "*", f"best, {record.header.objective}")):
+    for trial, marker, label in ((own, "s", "par file"), (best, "*", "best trial")):
         if trial is not None:
             score = "" if trial.average_precision is None else f", AP {trial.average_precision:.3f}"
             style = {"color": COLOURS["reliability"], "ms": 8 if marker == "*" else 4, "ls": ""}
             ax.plot(trial.completeness, trial.reliability, marker=marker, label=label + score, **style)
     ax.set_xlabel(COMPLETENESS)
     ax.set_ylabel(RELIABILITY)
-    ax.set_ylim(top=1.03)
+    ax.set_xlim(left=0.0)
+    ax.set_ylim(0.0, 1.03)
     ax.legend(loc="lower left")
     return figure
 
@@ -154,6 +155,11 @@ def _draw_sources(trials: list[Trial], flux: np.ndarray) -> Figure:
 
 
 def _flux_axis(ax: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_xlabel(FLUX)
     ax.set_ylim(-0.03, 1.03)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hisf.data.sdc2_table import write_sdc2
 from hisf.errors import HisfError, NothingFoundError
 from hisf.execution.fingerprint import fingerprint
 from hisf.inject.experiment import boxes_of, without_products
 from hisf.pipeline import run
 from hisf.plugins import PluginManager
 from hisf.settings import Settings
+from hisf.simulate.truth import write_text
 from hisf.stages.products.writing import write_file
 from hisf.tune.objective import ALPHA, balance
 from hisf.tune.propose import propose
@@ -125,7 +125,7 @@ def _inject(settings: Settings, number: int, seed: int, path: Path) -> Injection
         real = []
     injection = Injection(number, seed, real)
     _, table = injection.draw(settings)
-    write_file(path, lambda beside: write_sdc2(beside, table))
+    write_file(path, lambda beside: write_text(beside, table))
     return injection
 
 
@@ -147,8 +147,16 @@ def tune(plan: Plan, record: Record, trials: int, advance: Callable[[Trial], Non
     Raises
     ------
     HisfError
-        The user's own setting fails.
+        The user's own setting fails; no record is left then.
     """
+    try:
+        _tune(plan, record, trials, advance)
+    finally:
+        if not record.trials:
+            record.path.unlink(missing_ok=True)
+
+
+def _tune(plan: Plan, record: Record, trials: int, advance: Callable[[Trial], None]) -> None:
     start = {dimension.name: plan.settings.text(dimension.name) for dimension in plan.dimensions}
     with Hands(plan.task, plan.parallel, plan.time_limit) as hands:
         while len(record.trials) <= trials:

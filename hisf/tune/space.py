@@ -148,7 +148,7 @@ def read_dimensions(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FileAccessError(f"{path} cannot be read: {error}.") from None
+        raise FileAccessError(f"--vary {path} cannot be read: {error} (a range is NAME=LOW..HIGH).") from None
     return [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
 
 
