@@ -25,7 +25,7 @@ FORSKA = ("forska.minFlux=0..50",)
 CONFIDENCE = ("cnn.confidence=0..1",)  # stands for the limit of flux where the network appraises
 # around the settings that teams of SDC2 used
 LINKER = ("linker.radiusXY=1..4", "linker.radiusZ=1..6", "linker.minSizeXY=1..8", "linker.minSizeZ=1..15")
-SCFIND = ("scfind.threshold=3..5:0.25",)
+SCFIND = ("scfind.threshold=3..5:0.4",)  # each of the values is a search
 THRESHOLD = ("threshold.threshold=3..6:0.25",)
 RELIABILITY = ("reliability.threshold=0.1..0.99", "reliability.scaleKernel=0.2..1", "reliability.minSNR=0..5")
 
