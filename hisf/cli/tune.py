@@ -90,8 +90,9 @@ def _tune(
     load_objective(objective)
     base = product_base(settings)
     place, par = (base.with_name(base.name + ending) for ending in ("_tune.jsonl", "_tuned.par"))
-    check_places([place, par], resume or settings["output.overwrite"])
-    truth = truth or base.with_name(base.name + "_tune_truth.txt")
+    made = base.with_name(base.name + "_tune_truth.txt")
+    check_places([place, par, *[made] * bool(inject)], resume or settings["output.overwrite"])
+    truth = truth or made
     plan = make_plan(arguments, settings, dimensions, truth, inject, objective, seed, parallel, time_limit)
     record = Record.resume(place, plan.header) if resume else Record.begin(place, plan.header)
     console = plain_console()

@@ -103,11 +103,11 @@ def _draw_ranking(trials: list[Trial]) -> Figure:
     for name in SHOWN:
         values = np.array([trial.errors.get(name, np.nan) for trial in trials], float)
         if np.isfinite(values).any():
-            unit = ATTRIBUTES[name][1] or "relative"
-            panels.append((f"Median |{name} error| [{unit}]", values))
+            unit = ATTRIBUTES[name][1]
+            panels.append((f"Median |Δ {name}| " + (f"[{unit}]" if unit else f"/ {name}"), values))
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = _figure(WIDTH * columns * 0.75, 2.2 * rows, rows, columns)
+    figure, axes = _figure(WIDTH * columns * 0.75, 2.4 * rows, rows, columns)
     order = np.argsort(-ranks, kind="stable")  # the best on top
     norm = LogNorm(1, max(2, int(ranks.max())))
     for ax, (label, values) in zip(axes.flat, panels, strict=False):

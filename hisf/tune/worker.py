@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -85,7 +85,7 @@ class Trier:
         self._objective = load_objective(task.objective)
         self._bench = Bench(manager, [parse_dimension(text, settings.parameters) for text in task.vary])
 
-    def __call__(self, question: Question, when_searched: object = None) -> Trial:
+    def __call__(self, question: Question, when_searched: Callable[[], None] = lambda: None) -> Trial:
         """Make one trial.
 
         Raises
@@ -93,8 +93,7 @@ class Trier:
         HisfError
             It fails.
         """
-        call = when_searched if callable(when_searched) else lambda: None
-        catalogue = self._bench.run(changed(self._settings, question.values), call)
+        catalogue = self._bench.run(changed(self._settings, question.values), when_searched)
         card = self._truth.score(catalogue)
         reliability, completeness = shares(card)
         return Trial(
