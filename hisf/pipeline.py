@@ -186,6 +186,22 @@ class Job:
             "products": self.products,
         }
 
+    def retuned(self, settings: Settings, manager: PluginManager) -> Job:
+        """Return the job for settings that differ in nothing that comes before linking; see `Appraisal.retuned`."""
+        appraisal = self.appraisal.retuned(settings) if self.appraisal else None
+        later = _later(settings, self.cube, choose_stages(settings, manager), manager)
+        return replace(self, settings=settings, appraisal=appraisal, **later)
+
+
+def _later(settings: Settings, cube: Cube, chosen: Stages, manager: PluginManager) -> dict[str, Any]:
+    """Return what takes part after the search and costs nothing to make."""
+    return {
+        "linker": chosen.linker(settings, cube),
+        "reliability": chosen.reliability(settings, cube) if settings["reliability.enable"] else None,
+        "dilation": chosen.dilation(settings, cube) if settings["dilation.enable"] else None,
+        "measurements": [i.cls(settings, cube) for i in manager.implementations("measure")],
+    }
+
 
 def prepare(settings: Settings, manager: PluginManager, report: Report, replacing: bool = False) -> Job:
     """Open the cube, choose what takes part in a run and share out its memory.
@@ -222,12 +238,9 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     memory = plan_memory(limit, cube.shape, cube.dtype.itemsize, needed, settings["pipeline.workers"])
     job = Job(
         settings, base, cube, steps, finders,
-        linker=chosen.linker(settings, cube),
-        reliability=chosen.reliability(settings, cube) if settings["reliability.enable"] else None,
-        dilation=chosen.dilation(settings, cube) if settings["dilation.enable"] else None,
         appraisal=chosen.appraisal(settings, cube) if chosen.appraisal else None,
-        measurements=[i.cls(settings, cube) for i in manager.implementations("measure")],
         products=products, threads=threads, memory=memory, tiling=memory.tiling(wanted),
+        **_later(settings, cube, chosen, manager),
     )  # fmt: skip
     report.used = {stage: [part.name for part in parts] for stage, parts in job.stages.items()}
     return job
@@ -284,34 +297,57 @@ def _places(settings: Settings, base: Path, products: list[Product]) -> list[Pat
 
 def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Catalogue:
     """Take the stages in their order."""
-    settings, cube, base, products = job.settings, job.cube, job.base, job.products
     workspace = job.memory.workspace(job.tiling.wanted[0], journal)
-
-    searched = precondition(cube, job.steps, workspace, progress)
-    result = Result(
-        settings, cube, searched=searched, measured=reload(cube, searched, job.steps), steps=tuple(job.steps)
-    )
-    report.products += write_products(products, Moment.PRECONDITIONED, result, base)
-    noise = measure_cube(searched, workspace, progress, cube)
-    report.rms = noise.rms
-
-    score = settings["pipeline.scoreThreshold"]
+    result, blanks = begin(job, workspace, report, progress)
+    searched = result.searched
+    assert searched is not None
     searchers = [finder for finder in job.finders if finder.name != InputMask.name]
-    several = len(searchers) > 1
-    with open_workers(settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
-        mask = run_finders(searchers, searched, score, workspace, progress, job.tiling, journal, workers)
-    result = replace(result, mask=mask, rms=noise.rms)
-    report.products += write_products(products, Moment.FOUND, result, base)
+    with open_workers(job.settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
+        mask = run_finders(searchers, searched, workspace, progress, job.tiling, journal, workers)
+    result = replace(result, mask=mask)
+    report.products += write_products(job.products, Moment.FOUND, result, job.base)
     given = [finder for finder in job.finders if finder not in searchers]
-    mask = run_finders(given, searched, score, workspace, progress, job.tiling, found=mask)
+    run_finders(given, searched, workspace, progress, job.tiling, found=mask)
+    return conclude(job, result, blanks, workspace, report, progress)
+
+
+def begin(job: Job, workspace: Workspace, report: Report, progress: Progress) -> tuple[Result, bool]:
+    """Precondition the cube and measure its noise.
+
+    Returns
+    -------
+    result : Result
+        With the cubes, the steps and the noise.
+    blanks : bool
+        Whether there are blank voxels.
+    """
+    searched = precondition(job.cube, job.steps, workspace, progress)
+    measured = reload(job.cube, searched, job.steps)
+    result = Result(job.settings, job.cube, searched=searched, measured=measured, steps=tuple(job.steps))
+    report.products += write_products(job.products, Moment.PRECONDITIONED, result, job.base)
+    noise = measure_cube(searched, workspace, progress, job.cube)
+    report.rms = noise.rms
+    return replace(result, rms=noise.rms), noise.finite < int(np.prod(job.cube.shape))
+
+
+def conclude(
+    job: Job, result: Result, blanks: bool, workspace: Workspace, report: Report, progress: Progress
+) -> Catalogue:
+    """Make the catalogue and the products of what `begin` and the finders made.
+
+    Raises
+    ------
+    NothingFoundError
+        No source is left.
+    """
+    settings, cube, searched, mask = job.settings, job.cube, result.searched, result.mask
+    assert searched is not None and mask is not None
     report.detected = len(mask.voxels())
     if not settings["linker.enable"]:
         raise NothingFoundError("linker.enable is false, so no sources are made of the detected voxels.")
 
-    size = int(np.prod(cube.shape))
-    with progress.stage("link", size) as advance:
-        blanks = noise.finite < size
-        sources = job.linker.link(mask, searched, noise.rms, blanks, workspace, advance)
+    with progress.stage("link", int(np.prod(cube.shape))) as advance:
+        sources = job.linker.link(mask, searched, result.rms, blanks, workspace, advance)
         sources = SourceList(sources.shape, (replace(s, finders=mask.finders_of(s.voxels)) for s in sources))
     report.linked = len(sources)
     if cube.improved and not (job.reliability or job.appraisal):
@@ -337,14 +373,15 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     report.kept = len(sources)
 
     _describe_coordinates(cube, settings)
+    several = sum(finder.name != InputMask.name for finder in job.finders) > 1
     own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)
     with progress.stage("measure", len(sources), "source") as advance:
         catalogue = make_catalogue(sources, result.measured, cube, settings, job.measurements, advance, own)
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
-    with progress.stage("write", len(products), "product"):
+    with progress.stage("write", len(job.products), "product"):
         result = replace(result, sources=sources, catalogue=catalogue)
-        report.products += write_products(products, Moment.DONE, result, base)
+        report.products += write_products(job.products, Moment.DONE, result, job.base)
     return catalogue
 
 

@@ -184,8 +184,7 @@ def _search(job: Job, held: bool) -> MaskStore:
     workspace, progress = job.memory.workspace(0 if held else job.cube.shape[0], None), Progress(_Silence())
     searched = precondition(job.cube, job.steps, workspace, progress)
     survey(searched, workspace)
-    score = job.settings["pipeline.scoreThreshold"]
-    return run_finders(_searchers(job), searched, score, workspace, progress, job.tiling)
+    return run_finders(_searchers(job), searched, workspace, progress, job.tiling)
 
 
 class _Silence:

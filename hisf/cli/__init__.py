@@ -18,6 +18,7 @@ COMMANDS = {
     "merge": "Make one catalogue from jobs on parts of a cube.",
     "simulate": "Make an HI cube with galaxies, noise and truth.",
     "train": "Train the networks.",
+    "tune": "Find better parameters, given the truth.",
     "inject": "Completeness on your own cube, from mock galaxies.",
     "score": "Score a catalogue against the truth.",
     "plan": "Say what a run would take: memory, tiles, time.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,6 @@ def draw_figures(card: Scorecard, folder: Path) -> list[Path]:
     FileAccessError
         The folder or a file cannot be written.
     """
-    from matplotlib import rc_context
-
     drawings: dict[str, Callable[[], Figure]] = {
         f"score_{name}": partial(_draw_shares, card, name)
         for name in LABELS
@@ -67,6 +65,26 @@ def draw_figures(card: Scorecard, folder: Path) -> list[Path]:
         drawings["score_curve"] = partial(_draw_curves, card)
     if card.errors:
         drawings["score_errors"] = partial(_draw_errors, card)
+    return write_figures(drawings, folder)
+
+
+def write_figures(drawings: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
+    """Draw figures in the style of this module and write each as PNG and PDF.
+
+    Parameters
+    ----------
+    drawings : mapping of str to callable
+        By the name of the file without its ending.
+    folder : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    FileAccessError
+        The folder or a file cannot be written.
+    """
+    from matplotlib import rc_context
+
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from hisf.data.box import Box
 from hisf.data.catalogue import Catalogue
+from hisf.data.cube import Cube
 from hisf.errors import HisfError, InputError, NothingFoundError
 from hisf.inject.mocks import Mock, draw_galaxies, place
 from hisf.inject.step import MockPlugin
@@ -79,19 +80,8 @@ def inject(
         The cube or the settings are of no use.
     """
     with tempfile.TemporaryDirectory(prefix="hisf-") as folder:
-        quiet = _without_products(settings, folder)
-        cube = open_inputs(PluginManager(), quiet)
-        if not cube.scales.per_beam:
-            raise InputError(f"{cube.name}: BUNIT is {cube.scales.unit}; mock galaxies need data in Jy/beam.")
-        geometry = from_header(cube.header, cube.name)
-        data = cube.read(Box.whole(cube.shape))
-        if where == "flipped":
-            np.negative(data, out=data)
-        noise = noise_of_planes(data, "mad", "negative")
-        blank = np.isnan(data).mean(0) > 0.5
-        if blank.all():
-            raise InputError(f"{cube.name}: there is no pixel of which half the channels are not blank.")
-        del data
+        quiet = without_products(settings, folder)
+        cube, geometry, noise, blank = open_scene(quiet, where == "flipped")
         if not quiet["linker.enable"]:
             raise InputError("linker.enable is false, so that no source could be found; set it to true.")
         real, _ = _run(quiet, MockPlugin([], flip=False), logging.WARNING)
@@ -117,6 +107,43 @@ def inject(
     hit = np.array([mock.galaxy.id in found for mock in done], bool)
     flux = np.array([found.get(mock.galaxy.id, np.nan) for mock in done])
     return Outcome(done, geometry, hit, flux, runs, len(real) if real else 0, undetermined)
+
+
+def open_scene(settings: Settings, flipped: bool) -> tuple[Cube, Geometry, np.ndarray, np.ndarray]:
+    """Open the cube that mocks are to be put into.
+
+    Parameters
+    ----------
+    settings : Settings
+    flipped : bool
+        Whether the sign of the data is turned.
+
+    Returns
+    -------
+    cube : Cube
+    geometry : Geometry
+    noise : ndarray of float64, shape (z,)
+        Of every channel, Jy/beam.
+    blank : ndarray of bool, shape (y, x)
+        Pixels of which most channels are blank.
+
+    Raises
+    ------
+    InputError
+        The data are not in Jy/beam, or there is no pixel to put a mock at.
+    """
+    cube = open_inputs(PluginManager(), settings)
+    if not cube.scales.per_beam:
+        raise InputError(f"{cube.name}: BUNIT is {cube.scales.unit}; mock galaxies need data in Jy/beam.")
+    geometry = from_header(cube.header, cube.name)
+    data = cube.read(Box.whole(cube.shape))
+    if flipped:
+        np.negative(data, out=data)
+    noise = noise_of_planes(data, "mad", "negative")
+    blank = np.isnan(data).mean(0) > 0.5
+    if blank.all():
+        raise InputError(f"{cube.name}: there is no pixel of which half the channels are not blank.")
+    return cube, geometry, noise, blank
 
 
 def recovered(mocks: Sequence[Mock], catalogue: Catalogue | None, real: Sequence[Box]) -> dict[int, float]:
@@ -181,11 +208,11 @@ def _run(settings: Settings, plugin: MockPlugin, least: int = logging.ERROR) -> 
         logger.setLevel(level)
 
 
-def _without_products(settings: Settings, folder: str) -> Settings:
+def without_products(settings: Settings, folder: str) -> Settings:
     """Return the settings with every product switched off and positions counted in the region."""
     changed = settings.replace("output.directory", folder, COMMAND_LINE)
     for name in settings:
-        if name.startswith("output.write"):
+        if name.startswith("output.write") or name in ("reliability.plot", "reliability.debug"):
             changed = changed.replace(name, "false", COMMAND_LINE)
     if settings["output.writeCatSDC2"]:  # which has a say in what is appraised
         changed = changed.replace("appraise.method", chosen_appraisal(settings, ()), COMMAND_LINE)

@@ -13,7 +13,7 @@ from hisf.data.voxels import ArrayVoxels
 from hisf.execution.workspace import Workspace
 from hisf.settings import PARAMETERS, load_settings
 from hisf.stages.finders.contract import Finder
-from hisf.stages.finders.run import detected
+from hisf.stages.finders.run import above, answer_of
 from hisf.testing.cubes import as_cube, make_cube
 
 MEMORY = 1 << 30
@@ -64,7 +64,7 @@ def check_finder(
     array[:blank] = np.nan
     array.flags.writeable = False
     settings = load_settings(settings_arguments, (*PARAMETERS, *finder_class.parameters))
-    threshold = settings["pipeline.scoreThreshold"]
+    threshold = settings[finder_class.score_parameter]
     original = array.copy()
 
     def new_finder(slab_channels: int) -> Finder:
@@ -81,7 +81,7 @@ def check_finder(
     whole = Box.whole(array.shape)
     first, second = new_finder(0), new_finder(0)
     score = _find(first, whole, array)
-    mask = detected(first, _tile(first, whole, array), threshold)
+    mask = above(answer_of(first, _tile(first, whole, array)), threshold)
     _require(not (mask & np.isnan(array)).any(), f"finder {first.name} detects blank (NaN) voxels")
     repeated = _find(second, whole, array)
     _require(

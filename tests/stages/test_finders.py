@@ -62,7 +62,7 @@ def search(finder_class, arguments, array, header, channels=0, mask=None):
     counting = Counting()
     settings = load_settings(arguments)
     store = run_finders(
-        [finder_class(settings, cube)], voxels, settings["pipeline.scoreThreshold"], workspace, Progress(counting),
+        [finder_class(settings, cube)], voxels, workspace, Progress(counting),
         Tiling(1 << 30, (channels, 0, 0)),
     )  # fmt: skip
     assert counting.done == counting.total
@@ -277,7 +277,7 @@ def test_finders_are_united():
     cube, settings = as_cube(array, header), load_settings(["threshold.threshold=4", "scfind.kernelsZ=0,3"])
     workspace, progress = Workspace(1 << 30), Progress(Counting())
     finders = [SmoothAndClip(settings, cube), Threshold(settings, cube)]
-    both = run_finders(finders, ArrayVoxels(array), 0.5, workspace, progress, WHOLE).voxels()
+    both = run_finders(finders, ArrayVoxels(array), workspace, progress, WHOLE).voxels()
     apart = [
         search(f, ["threshold.threshold=4", "scfind.kernelsZ=0,3"], array, header) for f in (SmoothAndClip, Threshold)
     ]
@@ -399,7 +399,7 @@ def test_run_refuses_what_is_neither_mask_nor_score(answer):
     array, header = cube_with_sources()
     with pytest.raises(PluginError, match="box3"):
         run_finders(
-            [_finder(answer, array, header)], ArrayVoxels(array), 0.5, Workspace(1 << 30), Progress(Counting()), WHOLE
+            [_finder(answer, array, header)], ArrayVoxels(array), Workspace(1 << 30), Progress(Counting()), WHOLE
         )
 
 
@@ -417,7 +417,7 @@ def test_score_counts_above_the_threshold_strictly():
         return score
 
     store = run_finders(
-        [_finder(find, array, header)], ArrayVoxels(array), 0.5, Workspace(1 << 30), Progress(Counting()), WHOLE
+        [_finder(find, array, header)], ArrayVoxels(array), Workspace(1 << 30), Progress(Counting()), WHOLE
     )
     assert store.voxels().tolist() == [1]
 
@@ -431,7 +431,7 @@ def test_tiles_are_read_only_whatever_they_come_from():
         return np.zeros(data.shape, bool)
 
     for voxels in (ArrayVoxels(array), as_cube(array, header)):
-        run_finders([_finder(find, array, header)], voxels, 0.5, Workspace(0), Progress(Counting()), WHOLE)
+        run_finders([_finder(find, array, header)], voxels, Workspace(0), Progress(Counting()), WHOLE)
     assert writable
     assert not any(writable)
     assert array.flags.writeable

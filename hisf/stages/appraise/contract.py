@@ -25,6 +25,14 @@ class Appraisal(ABC):
         self.settings = settings
         self.cube = cube
 
+    def retuned(self, settings: Settings) -> Appraisal:
+        """Return the appraisal of the same cube for other settings; made anew by default.
+
+        `hisf tune` asks for it. The settings differ only in those of linking, reliability and dilation and in
+        ``cnn.confidence`` and the section ``forska``, so that one may go on using what it knows of the cube.
+        """
+        return type(self)(settings, self.cube)
+
     @abstractmethod
     def appraise(
         self, sources: SourceList, searched: Voxels, measured: Voxels, workspace: Workspace, advance: Advance

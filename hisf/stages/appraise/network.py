@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,15 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 64  # sources that the network sees at once
 FINDER = "cnn"
+Key = tuple[bytes, tuple[str, ...], bool]
+
+
+@dataclass(eq=False)
+class _Known:
+    """What is known of a cube: the noise of its channels, and what the network said of sources."""
+
+    noise: np.ndarray | None = None
+    estimates: dict[Key, dict[str, float]] = field(default_factory=dict)
 
 
 class NetworkAppraisal(Appraisal):
@@ -57,7 +69,7 @@ class NetworkAppraisal(Appraisal):
         self._judge = Judge(weights, *prepare(settings))
         self._sampling = sampling_of(cube)
         self._finders = [name for name in chosen_finders(settings) if name != "mask"]
-        self._least = settings["cnn.confidence"] if FINDER in self._finders else 0.0
+        self._known = _Known()
         self._wcs = cube.wcs if cube.wcs and cube.wcs.celestial else None
         try:
             self._axis: SpectralAxis | None = read_axis(cube.header, cube.name)
@@ -72,17 +84,28 @@ class NetworkAppraisal(Appraisal):
         from hisf.nn.canonical import AveragedVoxels
         from hisf.nn.normalise import channel_noise
 
-        noise = channel_noise(AveragedVoxels(measured, self._sampling))
-        kept = []
-        for first in range(0, len(sources), TOGETHER):
-            some = sources[first : first + TOGETHER]
-            cutouts = [self._cut(source, sources, measured, noise) for source in some]
-            for source, estimates in zip(some, self._estimate(some, cutouts), strict=True):
-                if not estimates["confidence"] < self._least:
-                    kept.append(source.estimated(estimates))
-                advance(1)
-        log.info("network: %d of %d sources have a confidence of %g or more", len(kept), len(sources), self._least)
+        known = self._known
+        if known.noise is None:
+            known.noise = channel_noise(AveragedVoxels(measured, self._sampling))
+        keys = [_key(source) for source in sources]
+        unknown = [n for n, key in enumerate(keys) if key not in known.estimates]
+        advance(len(keys) - len(unknown))
+        for first in range(0, len(unknown), TOGETHER):
+            some = [sources[n] for n in unknown[first : first + TOGETHER]]
+            cutouts = [self._cut(source, sources, measured, known.noise) for source in some]
+            known.estimates.update(zip(map(_key, some), self._estimate(some, cutouts), strict=True))
+            advance(len(some))
+        least = self.settings["cnn.confidence"] if FINDER in self._finders else 0.0
+        judged = [source.estimated(known.estimates[key]) for source, key in zip(sources, keys, strict=True)]
+        kept = [source for source in judged if not source.estimates["confidence"] < least]
+        log.info("network: %d of %d sources have a confidence of %g or more", len(kept), len(sources), least)
         return SourceList.renumbered(sources.shape, kept)
+
+    def retuned(self, settings: Settings) -> NetworkAppraisal:
+        """Return the appraisal for other settings, with the same network and all it has said of this cube."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
 
     def _cut(self, source: Source, sources: SourceList, measured: Voxels, noise: np.ndarray) -> Cutout:
         """Cut a source out of the cube, its channels ascending in frequency."""
@@ -171,3 +194,8 @@ class NetworkAppraisal(Appraisal):
             flux = total * channel / self.cube.scales.beam_area
             estimates |= {"hi_flux": flux, "err_hi_flux": flux * error["flux"]}
         return estimates
+
+
+def _key(source: Source) -> Key:
+    """Return what the estimates of a source depend on, the cube aside."""
+    return hashlib.sha256(source.core.tobytes()).digest(), source.finders, bool(source.f_sum < 0)

@@ -35,6 +35,7 @@ class Network(Finder):
     """
 
     name = "cnn"
+    score_parameter = "cnn.threshold"
     normalisation: Normalisation
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
@@ -56,7 +57,6 @@ class Network(Finder):
         device, precision = prepare(settings)
         self.sampling = sampling_of(cube)
         self._segmenter = Segmenter(load_segmenter(weights), self.sampling, device, precision)
-        self._threshold = settings["cnn.threshold"]
         self._both = settings["reliability.enable"]
         log.info(
             "cnn: %s on %s in %s, sampling × 1/%d × 1/%d × 1/%d (z, y, x)",
@@ -102,10 +102,10 @@ class Network(Finder):
         return self._segmenter.scores(tile.core, tile.box, tile.data, self.normalisation)
 
     def find(self, tile: Tile) -> np.ndarray:
-        """Return the voxels of the core above the threshold."""
-        mask = np.zeros(tile.data.shape, np.bool_)
-        mask[tile.inner] = self.scores(tile) > self._threshold
+        """Return the scores of the core, the larger of the two where both signs are searched; 0 in the halo."""
+        scores = np.zeros(tile.data.shape, np.float32)
+        scores[tile.inner] = self.scores(tile)
         if self._both:
             turned = Tile(tile.core, tile.box, -tile.data)
-            mask[tile.inner] |= self.scores(turned) > self._threshold
-        return mask
+            scores[tile.inner] = np.fmax(scores[tile.inner], self.scores(turned))
+        return scores

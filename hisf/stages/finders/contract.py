@@ -37,12 +37,15 @@ class Finder(ABC):
         Whether `find` may run in another process, to which the finder is pickled after `look`.
     reads_tiles : bool
         Whether `find` looks at the data of a tile; where it is False, they are zeros that were never read.
+    score_parameter : str
+        The parameter that a score has to exceed, where `find` gives scores; it is of no concern to `look` and `find`.
     """
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     portable: ClassVar[bool] = True
     reads_tiles: ClassVar[bool] = True
+    score_parameter: ClassVar[str] = "pipeline.scoreThreshold"
 
     def __init__(self, settings: Settings, cube: Cube) -> None:
         self.settings = settings
@@ -100,5 +103,5 @@ class Finder(ABC):
         -------
         ndarray, shape ``tile.data.shape``
             Either bool, True where there is a source, or float, a score from 0 to 1 that is compared with
-            ``pipeline.scoreThreshold``. Only the core of the tile is used.
+            the parameter that `score_parameter` names. Only the core of the tile is used.
         """

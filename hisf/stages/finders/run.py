@@ -45,6 +45,18 @@ class Search:
         PluginError
             The finder returns something that is neither a mask nor a score of the tile's shape.
         """
+        return self.scored(core)[0]
+
+    def scored(self, core: Box) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the raster indices of what is detected in the core of a tile, and the scores there.
+
+        Returns
+        -------
+        voxels : ndarray of int64, shape (n,)
+            Ascending.
+        scores : ndarray of float, shape (n,), or None
+            None where the finder gives a mask.
+        """
         box = core.grow(self.finder.halo(), self.voxels.shape)
         if self.finder.reads_tiles:
             data = self.voxels.read(box).view()
@@ -52,13 +64,14 @@ class Search:
             data = np.broadcast_to(self.voxels.dtype.type(0), box.shape)
         data.flags.writeable = False
         tile = Tile(core, box, data)
-        return raster(core, detected(self.finder, tile, self.score_threshold)[tile.inner], self.voxels.shape)
+        answer = answer_of(self.finder, tile)[tile.inner]
+        mask = above(answer, self.score_threshold)
+        return raster(core, mask, self.voxels.shape), None if answer.dtype == np.bool_ else answer[mask]
 
 
 def run_finders(
     finders: Sequence[Finder],
     voxels: Voxels,
-    score_threshold: float,
     workspace: Workspace,
     progress: Progress,
     tiling: Tiling,
@@ -73,8 +86,6 @@ def run_finders(
     finders : sequence of Finder
     voxels : Voxels
         The preconditioned cube.
-    score_threshold : float
-        Voxels of a higher score are detected, where a finder gives scores.
     workspace : Workspace
     progress : Progress
     tiling : Tiling
@@ -96,7 +107,7 @@ def run_finders(
     for finder in finders:
         with progress.stage(finder.name, size * (1 + finder.passes())) as advance:
             finder.look(voxels, workspace, advance)
-            search = Search(finder, voxels, score_threshold)
+            search = Search(finder, voxels, finder.settings[finder.score_parameter])
             for core, detections in _tiles(search, tiling, journal, workers if finder.portable else None):
                 store.add(detections, finder.name)
                 workspace.release()
@@ -129,8 +140,8 @@ def _entry(search: Search, core: Box) -> str:
     return f"{search.finder.name} tile {core.z0}:{core.z1} {core.y0}:{core.y1} {core.x0}:{core.x1}"
 
 
-def detected(finder: Finder, tile: Tile, score_threshold: float) -> np.ndarray:
-    """Return the mask of a tile, whether the finder gives a mask or a score.
+def answer_of(finder: Finder, tile: Tile) -> np.ndarray:
+    """Return the mask or the score that a finder gives for a tile.
 
     Raises
     ------
@@ -142,10 +153,13 @@ def detected(finder: Finder, tile: Tile, score_threshold: float) -> np.ndarray:
         raise PluginError(
             f"finder {finder.name} returned an array of shape {answer.shape} for a tile of shape {tile.data.shape}."
         )
-    if answer.dtype == np.bool_:
-        return answer
-    if answer.dtype.kind != "f":
+    if answer.dtype != np.bool_ and answer.dtype.kind != "f":
         raise PluginError(
             f"finder {finder.name} returned {answer.dtype}; a mask must be bool and a score floating-point, 0 to 1."
         )
-    return answer > score_threshold
+    return answer
+
+
+def above(answer: np.ndarray, score_threshold: float) -> np.ndarray:
+    """Return what is detected: a mask as it is, and of a score the voxels above the threshold, strictly."""
+    return answer if answer.dtype == np.bool_ else answer > score_threshold
