@@ -42,7 +42,7 @@ from hisf.stages.link.contract import Linker
 from hisf.stages.link.sifting import drop_noise_peaks, mark_fragments
 from hisf.stages.measure.catalogue import make_catalogue
 from hisf.stages.measure.contract import Measurement
-from hisf.stages.precondition.chain import active_steps, precondition, reload
+from hisf.stages.precondition.chain import precondition, reload
 from hisf.stages.precondition.contract import Step
 from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.names import product_base
@@ -53,7 +53,6 @@ from hisf.stages.products.writing import (
     product_path,
     record_path,
     remove_leftovers,
-    wanted_products,
     write_products,
 )
 from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability, smallest_ratio
@@ -207,24 +206,28 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     wanted = _tile_of(settings)
     chosen = choose_stages(settings, manager)
     report.finders = [cls.name for cls in chosen.finders]
-    products = wanted_products([i.cls for i in manager.implementations("products")], settings)
+    products = manager.active("products", settings)
     say_when_compiling()
     threads = set_threads(settings["pipeline.threads"])
     base = report.base = product_base(settings)
     check_places(_places(settings, base, products), replacing or settings["output.overwrite"])
     cube = open_inputs(manager, settings)
     report.shape = cube.shape
-    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
-    finders = [cls(settings, cube) for cls in chosen.finders]
+    steps = manager.active("precondition", settings, settings, cube)
+    finders = [manager.make("finders", cls, settings, cube) for cls in chosen.finders]
     needed = max(finder.memory() for finder in finders)
     memory = plan_memory(limit, cube.shape, cube.dtype.itemsize, needed, settings["pipeline.workers"])
+
+    def one(stage: str, cls: type[Any] | None, wanted: bool = True) -> Any:
+        return manager.make(stage, cls, settings, cube) if cls and wanted else None
+
     job = Job(
         settings, base, cube, steps, finders,
-        linker=chosen.linker(settings, cube),
-        reliability=chosen.reliability(settings, cube) if settings["reliability.enable"] else None,
-        dilation=chosen.dilation(settings, cube) if settings["dilation.enable"] else None,
-        appraisal=chosen.appraisal(settings, cube) if chosen.appraisal else None,
-        measurements=[i.cls(settings, cube) for i in manager.implementations("measure")],
+        linker=one("link", chosen.linker),
+        reliability=one("reliability", chosen.reliability, settings["reliability.enable"]),
+        dilation=one("dilate", chosen.dilation, settings["dilation.enable"]),
+        appraisal=one("appraise", chosen.appraisal),
+        measurements=[manager.make("measure", i.cls, settings, cube) for i in manager.implementations("measure")],
         products=products, threads=threads, memory=memory, tiling=memory.tiling(wanted),
     )  # fmt: skip
     report.used = {stage: [part.name for part in parts] for stage, parts in job.stages.items()}

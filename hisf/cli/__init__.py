@@ -71,6 +71,8 @@ def guarded(call: Callable[[], object]) -> int:
     try:
         call()
     except HisfError as error:
+        if error.__cause__ is not None and os.environ.get("HISF_TRACEBACK"):  # what a plugin raised
+            raise
         return _fail(str(error), error.exit_code)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -117,9 +118,11 @@ def _measure(
     if negative:
         np.negative(data, out=data)
     cutout = Cutout(source, source.box, data, labels == source.label, labels == 0, negative)
+    for array in (cutout.data, cutout.member, cutout.free):
+        array.flags.writeable = False
     found: dict[str, float] = {}
     for measurement in measurements:
-        found |= measurement.measure(cutout, found)
+        found |= measurement.measure(cutout, MappingProxyType(found))
     if negative:
         found["f_sum"], found["f_min"], found["f_max"] = -found["f_sum"], -found["f_max"], -found["f_min"]
     advance(1)
