@@ -26,6 +26,7 @@ COMMANDS = {
     "params": "List and explain parameters.",
     "template": "Print a commented parameter file.",
     "plugins": "List the active plugins, stage by stage.",
+    "new-plugin": "Begin a finder of your own.",
 }
 INTERRUPTED = 130
 EXAMPLES = """\b
@@ -44,7 +45,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"hisf.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"hisf.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
