@@ -10,7 +10,7 @@ from hisf.api import Box, Finder, InputError, Kind, Parameter, hookimpl
 
 CARDS = ("BUNIT", "BMAJ", "BMIN", "BPA", *(f"{key}{n}" for key in ("CTYPE", "CRVAL", "CRPIX", "CDELT") for n in "123"))
 NOTHING_FOUND = 8  # exit code
-QUIET = (
+UNUSED = (
     "CatASCII",
     "CatXML",
     "CatSQL",
@@ -77,7 +77,7 @@ class Sofia(Finder):
         parfile = [str(Path(self.settings["sofia.parfile"]).resolve())] if self.settings["sofia.parfile"] else []
         given = [
             f"input.data={folder}/cube.fits", "input.region=", f"output.directory={folder}", "output.filename=cube",
-            *(f"output.write{product}=false" for product in QUIET),
+            *(f"output.write{product}=false" for product in UNUSED),
             "output.writeMask=true", "parameter.enable=false", "pipeline.pedantic=false",
         ]  # fmt: skip
         program = self.settings["sofia.binary"]
