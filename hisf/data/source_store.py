@@ -103,7 +103,9 @@ def read_part(path: Path) -> Part:
             settings = json.loads(file.attrs["settings"])
             sources = SourceList((shape[0], shape[1], shape[2]), _sources(file))
             return Part(path.name, settings, region, float(file.attrs["rms"]), sources)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
         raise InputError(f"{path} is no sources file or a damaged one ({error}); run its job again.") from None
 
 
