@@ -22,6 +22,7 @@ from hisf.data.source import Flag, Source, SourceList
 from hisf.data.source_store import Part, moved
 from hisf.errors import InputError, NothingFoundError
 from hisf.execution.fingerprint import INCIDENTAL
+from hisf.execution.lock import locked
 from hisf.execution.progress import Progress
 from hisf.execution.workspace import Workspace
 from hisf.pipeline import Job, Report, measure_cube, prepare
@@ -130,7 +131,7 @@ def merge(parts: Sequence[Part], settings: Settings, manager: PluginManager, rep
     own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)
     with progress.stage("measure", len(sources), "source") as advance:
         catalogue = make_catalogue(sources, measured, job.cube, settings, job.measurements, advance, own)
-    with progress.stage("write", len(job.products), "product"):
+    with locked(job.base), progress.stage("write", len(job.products), "product"):
         result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(job.products, Moment.DONE, result, job.base)
     return catalogue

@@ -22,6 +22,7 @@ from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundErro
 from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
+from hisf.execution.lock import locked
 from hisf.execution.machine import say_when_compiling, set_threads, usable_memory
 from hisf.execution.plan import MemoryPlan, plan_memory
 from hisf.execution.progress import Progress
@@ -37,7 +38,7 @@ from hisf.stages.finders.choose import chosen_finders
 from hisf.stages.finders.contract import Finder
 from hisf.stages.finders.mask import InputMask
 from hisf.stages.finders.run import run_finders
-from hisf.stages.input.opening import open_inputs
+from hisf.stages.input.opening import open_inputs, require_unchanged, state_of_inputs
 from hisf.stages.link.contract import Linker
 from hisf.stages.link.sifting import drop_noise_peaks, mark_fragments
 from hisf.stages.measure.catalogue import make_catalogue
@@ -140,6 +141,8 @@ class Job:
     base : Path
         Folder and base name of the products.
     cube : Cube
+    inputs : dict
+        What the input cubes were when they were opened, see `state_of_inputs`.
     steps : list of Step
     finders : list of Finder
     linker, reliability, dilation, appraisal
@@ -154,6 +157,7 @@ class Job:
     settings: Settings
     base: Path
     cube: Cube
+    inputs: dict[str, tuple[int, int]]
     steps: list[Step]
     finders: list[Finder]
     linker: Linker
@@ -211,6 +215,7 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     threads = set_threads(settings["pipeline.threads"])
     base = report.base = product_base(settings)
     check_places(_places(settings, base, products), replacing or settings["output.overwrite"])
+    inputs = state_of_inputs(settings)
     cube = open_inputs(manager, settings)
     report.shape = cube.shape
     steps = manager.active("precondition", settings, settings, cube)
@@ -222,7 +227,7 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
         return manager.make(stage, cls, settings, cube) if cls and wanted else None
 
     job = Job(
-        settings, base, cube, steps, finders,
+        settings, base, cube, inputs, steps, finders,
         linker=one("link", chosen.linker),
         reliability=one("reliability", chosen.reliability, settings["reliability.enable"]),
         dilation=one("dilate", chosen.dilation, settings["dilation.enable"]),
@@ -261,17 +266,18 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     progress = Progress(manager)
     report.timings = progress.timings
     job = prepare(settings, manager, report, resume)
-    remove_leftovers(_places(settings, job.base, job.products))
-    _describe(job.cube, job.steps, settings)
-    classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
-    journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
-    try:
-        catalogue = _run(job, journal, report, progress)
-    except HisfError as error:
-        if not isinstance(error, RESUMABLE):
-            journal.remove()
-        raise
-    journal.remove()
+    with locked(job.base):
+        remove_leftovers(_places(settings, job.base, job.products))
+        _describe(job.cube, job.steps, settings)
+        classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
+        journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
+        try:
+            catalogue = _run(job, journal, report, progress)
+        except HisfError as error:
+            if not isinstance(error, RESUMABLE):
+                journal.remove()
+            raise
+        journal.remove()
     return catalogue
 
 
@@ -340,6 +346,7 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
         catalogue = make_catalogue(sources, result.measured, cube, settings, job.measurements, advance, own)
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
+    require_unchanged(settings, job.inputs)
     with progress.stage("write", len(products), "product"):
         result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(products, Moment.DONE, result, base)
