@@ -266,7 +266,7 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     progress = Progress(manager)
     report.timings = progress.timings
     job = prepare(settings, manager, report, resume)
-    with locked(job.base):
+    with locked(job.base), np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite
         remove_leftovers(_places(settings, job.base, job.products))
         _describe(job.cube, job.steps, settings)
         classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
