@@ -108,7 +108,13 @@ def merge(parts: Sequence[Part], settings: Settings, manager: PluginManager, rep
     report.timings = progress.timings
     job = prepare(settings, manager, report)
     _check(parts, job.cube)
-    workspace = Workspace(0, job.memory.slab)
+    with np.errstate(over="ignore", invalid="ignore"):  # as in a run
+        return _merge(parts, job, report, progress)
+
+
+def _merge(parts: Sequence[Part], job: Job, report: Report, progress: Progress) -> Catalogue:
+    """Merge what has been checked."""
+    settings, workspace = job.settings, Workspace(0, job.memory.slab)
     searched = precondition(job.cube, job.steps, workspace, progress)
     measured = reload(job.cube, searched, job.steps)
     result = Result(settings, job.cube, searched, measured, tuple(job.steps))
@@ -192,7 +198,7 @@ def _members(parts: Sequence[Part], job: Job, rms: float) -> list[Member]:
         for source in part.sources:
             box = source.box.shift(region.z0, region.y0, region.x0)
             flag = source.flag & ~(Flag.SPATIAL_EDGE | Flag.SPECTRAL_EDGE) | _edges(box, whole)
-            source = _in_units(source, part.rms / rms)
+            source = _in_units(source, np.float64(part.rms) / rms)
             source = replace(source, voxels=moved(source.voxels, region, whole), box=box, flag=int(flag))
             if source.undilated is not None:
                 source = replace(source, undilated=moved(source.undilated, region, whole))
