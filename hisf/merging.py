@@ -22,6 +22,7 @@ from hisf.data.source import Flag, Source, SourceList
 from hisf.data.source_store import Part, moved
 from hisf.errors import InputError, NothingFoundError
 from hisf.execution.fingerprint import INCIDENTAL
+from hisf.execution.lock import locked
 from hisf.execution.progress import Progress
 from hisf.execution.workspace import Workspace
 from hisf.pipeline import Job, Report, measure_cube, prepare
@@ -107,7 +108,13 @@ def merge(parts: Sequence[Part], settings: Settings, manager: PluginManager, rep
     report.timings = progress.timings
     job = prepare(settings, manager, report)
     _check(parts, job.cube)
-    workspace = Workspace(0, job.memory.slab)
+    with np.errstate(over="ignore", invalid="ignore"):  # as in a run
+        return _merge(parts, job, report, progress)
+
+
+def _merge(parts: Sequence[Part], job: Job, report: Report, progress: Progress) -> Catalogue:
+    """Merge what has been checked."""
+    settings, workspace = job.settings, Workspace(0, job.memory.slab)
     searched = precondition(job.cube, job.steps, workspace, progress)
     measured = reload(job.cube, searched, job.steps)
     result = Result(settings, job.cube, searched, measured, tuple(job.steps))
@@ -130,7 +137,7 @@ def merge(parts: Sequence[Part], settings: Settings, manager: PluginManager, rep
     own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)
     with progress.stage("measure", len(sources), "source") as advance:
         catalogue = make_catalogue(sources, measured, job.cube, settings, job.measurements, advance, own)
-    with progress.stage("write", len(job.products), "product"):
+    with locked(job.base), progress.stage("write", len(job.products), "product"):
         result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(job.products, Moment.DONE, result, job.base)
     return catalogue
@@ -191,7 +198,7 @@ def _members(parts: Sequence[Part], job: Job, rms: float) -> list[Member]:
         for source in part.sources:
             box = source.box.shift(region.z0, region.y0, region.x0)
             flag = source.flag & ~(Flag.SPATIAL_EDGE | Flag.SPECTRAL_EDGE) | _edges(box, whole)
-            source = _in_units(source, part.rms / rms)
+            source = _in_units(source, np.float64(part.rms) / rms)
             source = replace(source, voxels=moved(source.voxels, region, whole), box=box, flag=int(flag))
             if source.undilated is not None:
                 source = replace(source, undilated=moved(source.undilated, region, whole))

@@ -23,6 +23,7 @@ from hisf.execution.ahead import import_ahead
 from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
+from hisf.execution.lock import locked
 from hisf.execution.machine import say_when_compiling, set_threads, usable_memory
 from hisf.execution.plan import MemoryPlan, plan_memory
 from hisf.execution.progress import Progress
@@ -38,12 +39,12 @@ from hisf.stages.finders.choose import chosen_finders
 from hisf.stages.finders.contract import Finder
 from hisf.stages.finders.mask import InputMask
 from hisf.stages.finders.run import run_finders
-from hisf.stages.input.opening import open_inputs
+from hisf.stages.input.opening import open_inputs, require_unchanged, state_of_inputs
 from hisf.stages.link.contract import Linker
 from hisf.stages.link.sifting import drop_noise_peaks, mark_fragments
 from hisf.stages.measure.catalogue import make_catalogue
 from hisf.stages.measure.contract import Measurement
-from hisf.stages.precondition.chain import active_steps, precondition, reload
+from hisf.stages.precondition.chain import precondition, reload
 from hisf.stages.precondition.contract import Step
 from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.names import product_base
@@ -55,7 +56,6 @@ from hisf.stages.products.writing import (
     record_path,
     remove_leftovers,
     report_path,
-    wanted_products,
     write_products,
 )
 from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability, smallest_ratio
@@ -143,6 +143,8 @@ class Job:
     base : Path
         Folder and base name of the products.
     cube : Cube
+    inputs : dict
+        What the input cubes were when they were opened, see `state_of_inputs`.
     steps : list of Step
     finders : list of Finder
     linker, reliability, dilation, appraisal
@@ -157,6 +159,7 @@ class Job:
     settings: Settings
     base: Path
     cube: Cube
+    inputs: dict[str, tuple[int, int]]
     steps: list[Step]
     finders: list[Finder]
     linker: Linker
@@ -195,11 +198,15 @@ class Job:
 
 def _later(settings: Settings, cube: Cube, chosen: Stages, manager: PluginManager) -> dict[str, Any]:
     """Return what takes part after the search and costs nothing to make."""
+
+    def one(stage: str, cls: type[Any], wanted: bool = True) -> Any:
+        return manager.make(stage, cls, settings, cube) if wanted else None
+
     return {
-        "linker": chosen.linker(settings, cube),
-        "reliability": chosen.reliability(settings, cube) if settings["reliability.enable"] else None,
-        "dilation": chosen.dilation(settings, cube) if settings["dilation.enable"] else None,
-        "measurements": [i.cls(settings, cube) for i in manager.implementations("measure")],
+        "linker": one("link", chosen.linker),
+        "reliability": one("reliability", chosen.reliability, settings["reliability.enable"]),
+        "dilation": one("dilate", chosen.dilation, settings["dilation.enable"]),
+        "measurements": [one("measure", i.cls) for i in manager.implementations("measure")],
     }
 
 
@@ -225,20 +232,21 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     wanted = _tile_of(settings)
     chosen = choose_stages(settings, manager)
     report.finders = [cls.name for cls in chosen.finders]
-    products = wanted_products([i.cls for i in manager.implementations("products")], settings)
+    products = manager.active("products", settings)
     say_when_compiling()
     threads = set_threads(settings["pipeline.threads"])
     base = report.base = product_base(settings)
     check_places(_places(settings, base, products), replacing or settings["output.overwrite"])
+    inputs = state_of_inputs(settings)
     cube = open_inputs(manager, settings)
     report.shape = cube.shape
-    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
-    finders = [cls(settings, cube) for cls in chosen.finders]
+    steps = manager.active("precondition", settings, settings, cube)
+    finders = [manager.make("finders", cls, settings, cube) for cls in chosen.finders]
     needed = max(finder.memory() for finder in finders)
     memory = plan_memory(limit, cube.shape, cube.dtype.itemsize, needed, settings["pipeline.workers"])
     job = Job(
-        settings, base, cube, steps, finders,
-        appraisal=chosen.appraisal(settings, cube) if chosen.appraisal else None,
+        settings, base, cube, inputs, steps, finders,
+        appraisal=manager.make("appraise", chosen.appraisal, settings, cube) if chosen.appraisal else None,
         products=products, threads=threads, memory=memory, tiling=memory.tiling(wanted),
         **_later(settings, cube, chosen, manager),
     )  # fmt: skip
@@ -273,18 +281,19 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     progress = Progress(manager)
     report.timings = progress.timings
     job = prepare(settings, manager, report, resume)
-    remove_leftovers(_places(settings, job.base, job.products))
-    _describe(job.cube, job.steps, settings)
-    import_ahead(["astropy.wcs", *(module for product in job.products for module in product.imports)])
-    classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
-    journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
-    try:
-        catalogue = _run(job, journal, report, progress)
-    except HisfError as error:
-        if not isinstance(error, RESUMABLE):
-            journal.remove()
-        raise
-    journal.remove()
+    with locked(job.base), np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite
+        remove_leftovers(_places(settings, job.base, job.products))
+        _describe(job.cube, job.steps, settings)
+        import_ahead(["astropy.wcs", *(module for product in job.products for module in product.imports)])
+        classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
+        journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
+        try:
+            catalogue = _run(job, journal, report, progress)
+        except HisfError as error:
+            if not isinstance(error, RESUMABLE):
+                journal.remove()
+            raise
+        journal.remove()
     return catalogue
 
 
@@ -379,6 +388,7 @@ def conclude(
         catalogue = make_catalogue(sources, result.measured, cube, settings, job.measurements, advance, own)
     if settings["parameter.offset"]:
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
+    require_unchanged(settings, job.inputs)
     with progress.stage("write", len(job.products), "product"):
         result = replace(result, sources=sources, catalogue=catalogue)
         report.products += write_products(job.products, Moment.DONE, result, job.base)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any, TypeVar
 import pluggy
 
 from hisf import hookspecs
-from hisf.data.columns import OWN
+from hisf.data.columns import OWN, Column
 from hisf.data.cube import Cube
 from hisf.errors import PluginError
+from hisf.guard import blamed, guard
 from hisf.settings import PARAMETERS, Parameter, Settings
 from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
@@ -26,6 +29,7 @@ from hisf.stages.reliability.contract import Reliability
 
 GROUP = "hisf"
 T = TypeVar("T")
+SUFFIX = re.compile(r"_[\w.+-]+")
 _RESERVED = {column.name for column in OWN}  # columns that no measurement may add
 
 
@@ -69,6 +73,11 @@ STAGES: dict[str, tuple[str, type[Any]]] = {
 class PluginManager:
     """All plugins of the installation, the built-in stages first, then by distribution and entry point name.
 
+    Parameters
+    ----------
+    foreign : bool
+        Whether plugins of other distributions take part; without them there are the built-in ones alone.
+
     Raises
     ------
     PluginError
@@ -76,11 +85,11 @@ class PluginManager:
         a name or a parameter that is taken. The message names the plugin and its distribution.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, foreign: bool = True) -> None:
         self._pm = pluggy.PluginManager(GROUP)
         self._pm.add_hookspecs(hookspecs)
         self._origin: dict[str, str] = {}
-        for entry in _entries():
+        for entry in _entries(foreign):
             self.register(_load(entry), entry.name, _distribution(entry))
         self._collected: dict[str, list[Implementation]] = {}
 
@@ -112,6 +121,10 @@ class PluginManager:
             for parameter in parameters:
                 if owner.get(parameter.name) == plugin and parameter in found:
                     continue  # two classes of one plugin may share a parameter
+                if owner.get(parameter.name) == plugin:
+                    raise PluginError(
+                        f"plugin {plugin} of {self._origin[plugin]} declares {parameter.name} twice, and differently."
+                    )
                 if parameter.name in owner:
                     raise PluginError(
                         f"plugin {plugin} of {self._origin[plugin]} declares {parameter.name}, which belongs to "
@@ -136,33 +149,71 @@ class PluginManager:
         names = ", ".join(i.name for i in known)
         raise PluginError(f"{asked_by} = {name}: no such plugin is installed, only {names} (see `hisf plugins`).")
 
+    def active(self, stage: str, settings: Settings, *given: object) -> list[Any]:
+        """Return what the settings ask for, made with ``given``: steps or products."""
+        found = []
+        for known in self.implementations(stage):
+            with blamed(_who(known.plugin, known.distribution), f"{known.cls.__name__}.wanted"):
+                wanted = known.cls.wanted(settings)
+            if wanted:
+                found.append(self.make(stage, known.cls, *given))
+        return found
+
+    def make(self, stage: str, cls: type[Any], *given: object) -> Any:
+        """Return an instance of an implementation of ``stage``; one of a plugin is watched, see `hisf.guard`.
+
+        Parameters
+        ----------
+        stage : str
+        cls : type
+        *given : object
+            What its constructor takes: settings and cube, or nothing.
+        """
+        if cls.__module__.startswith("hisf."):
+            return cls(*given)
+        found = next(i for i in self.implementations(stage) if i.cls is cls)
+        who = _who(found.plugin, found.distribution)
+        with blamed(who, f"{cls.__name__}.__init__"):
+            return guard(cls(*given), stage, who)
+
     def open_input(self, path: Path, settings: Settings, region: tuple[int, ...]) -> Cube | None:
         """Open a cube with the first opener that takes it; openers registered last are asked first."""
-        return self._pm.hook.hisf_open_input(path=path, settings=settings, region=region)
+        for name, cube in self._ask("hisf_open_input", reverse=True, path=path, settings=settings, region=region):
+            if isinstance(cube, Cube):
+                return cube
+            if cube is not None:
+                who, kind = _who(name, self._origin[name]), type(cube).__name__
+                raise PluginError(f"{who}: hisf_open_input returned {kind} for {path}, not a Cube.")
+        return None
 
     def start_stage(self, stage: str, total: int, unit: str) -> None:
         """Tell the observers that a stage begins."""
-        self._pm.hook.hisf_start_stage(stage=stage, total=total, unit=unit)
+        deque(self._ask("hisf_start_stage", stage=stage, total=total, unit=unit), 0)
 
     def advance_stage(self, stage: str, done: int, total: int) -> None:
         """Tell the observers how far a stage is."""
-        self._pm.hook.hisf_advance_stage(stage=stage, done=done, total=total)
+        deque(self._ask("hisf_advance_stage", stage=stage, done=done, total=total), 0)
 
     def finish_stage(self, stage: str, done: int, seconds: float, unit: str) -> None:
         """Tell the observers that a stage is over."""
-        self._pm.hook.hisf_finish_stage(stage=stage, done=done, seconds=seconds, unit=unit)
+        deque(self._ask("hisf_finish_stage", stage=stage, done=done, seconds=seconds, unit=unit), 0)
 
     def _call(self, hook: str) -> list[tuple[str, Any]]:
-        """Call a register hook; return (plugin name, answer) in order of registration."""
+        """Call a register hook; return (plugin name, list of answers) in order of registration."""
         answers = []
-        for implementation in getattr(self._pm.hook, hook).get_hookimpls():
-            name = implementation.plugin_name
-            try:
-                answers.append((name, list(implementation.function())))
-            except Exception as error:  # noqa: BLE001 - whatever a foreign function does
-                what = f"{type(error).__name__}: {error}"
-                raise PluginError(f"plugin {name} of {self._origin[name]} fails in {hook}: {what}") from None
+        for name, answer in self._ask(hook):
+            with blamed(_who(name, self._origin[name]), hook):
+                answers.append((name, list(answer)))
         return answers
+
+    def _ask(self, hook: str, reverse: bool = False, **given: object) -> Iterator[tuple[str, Any]]:
+        """Call a hook, one plugin after the other; yield (plugin name, answer)."""
+        implementations = getattr(self._pm.hook, hook).get_hookimpls()
+        for implementation in reversed(implementations) if reverse else implementations:
+            name = implementation.plugin_name
+            with blamed(_who(name, self._origin[name]), hook):
+                answer = implementation.function(*(given[argument] for argument in implementation.argnames))
+            yield name, answer
 
     def _collect(self, stage: str) -> list[Implementation]:
         hook, contract = STAGES[stage]
@@ -203,9 +254,20 @@ def _broken(cls: Any, contract: type[Any]) -> str:
     for attribute in contract.__annotations__:
         if not hasattr(cls, attribute):
             return f"{cls.__name__} has no {attribute}"
-    if not all(isinstance(p, Parameter) for p in getattr(cls, "parameters")):  # noqa: B009 - a class of any kind
-        return f"{cls.__name__}.parameters are not all of the class Parameter"
+    for attribute, kind in (("parameters", Parameter), ("columns", Column)):
+        declared = getattr(cls, attribute, ())
+        if not (isinstance(declared, Iterable) and all(isinstance(d, kind) for d in declared)):
+            return f"{cls.__name__}.{attribute} are not all of the class {kind.__name__}"
+    name, suffix = getattr(cls, "name", ""), getattr(cls, "suffix", "_")
+    if not (isinstance(name, str) and name.strip() == name != "" and "+" not in name):
+        return f"the name of {cls.__name__} is {name!r}; it must be text without + or blanks around it"
+    if issubclass(contract, Product) and not (isinstance(suffix, str) and SUFFIX.fullmatch(suffix)):
+        return f"the suffix of {cls.__name__} is {suffix!r}; it must be a part of a file name that begins with _"
     return ""
+
+
+def _who(plugin: str, distribution: str) -> str:
+    return f"plugin {plugin} of {distribution}"
 
 
 def _shared(attribute: str, cls: type[Any], found: list[Implementation]) -> tuple[str, str] | None:
@@ -221,12 +283,12 @@ def _shared(attribute: str, cls: type[Any], found: list[Implementation]) -> tupl
     return None
 
 
-def _entries() -> list[EntryPoint]:
-    """Return the entry points of the group once each: hisf's own in their order, then the others by name."""
+def _entries(foreign: bool) -> list[EntryPoint]:
+    """Return the entry points of the group once each: hisf's own in their order, then the others, if any, by name."""
     unique = {(e.name, e.value): e for e in entry_points(group=GROUP)}
     own = [e for e in unique.values() if e.value.startswith("hisf.")]
     others = sorted((e for e in unique.values() if e not in own), key=lambda e: (_distribution(e), e.name))
-    return own + others
+    return own + others * foreign
 
 
 def _distribution(entry: EntryPoint) -> str:
@@ -236,7 +298,8 @@ def _distribution(entry: EntryPoint) -> str:
 def _load(entry: EntryPoint) -> object:
     try:
         return entry.load()
-    except Exception as error:  # noqa: BLE001 - whatever a foreign module does on import
+    except (Exception, SystemExit) as error:  # whatever a foreign module does on import
         raise PluginError(
-            f"plugin {entry.name} of {_distribution(entry)} cannot be imported: {type(error).__name__}: {error}"
-        ) from None
+            f"{_who(entry.name, _distribution(entry))} cannot be imported: {type(error).__name__}: {error}; mend or "
+            "remove it, or run with --no-plugins."
+        ) from error

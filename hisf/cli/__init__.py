@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
@@ -28,13 +31,18 @@ COMMANDS = {
     "params": "List and explain parameters.",
     "template": "Print a commented parameter file.",
     "plugins": "List the active plugins, stage by stage.",
+    "new-plugin": "Begin a finder of your own.",
 }
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 EXAMPLES = """\b
 Examples:
   hisf run my.par                     run the pipeline
   hisf run my.par scfind.threshold=4  the same with another threshold
   hisf params linker                  explain the linker's parameters"""
+
+
+class _Terminated(KeyboardInterrupt):
+    """A signal asked to end, which is done as after an interrupt."""
 
 
 class _Lazy(click.Group):
@@ -46,7 +54,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"hisf.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"hisf.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,15 +72,18 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with an exit code: SoFiA's, or 130 when interrupted (spec sofia2 §5)."""
+    """Run the command line and leave with an exit code: SoFiA's, or that of a signal (spec sofia2 §5)."""
     sys.exit(guarded(lambda: cli.main(prog_name="hisf", standalone_mode=False)))
 
 
 def guarded(call: Callable[[], object]) -> int:
     """Call a command; return its exit code, and say in one sentence what went wrong."""
     try:
-        call()
+        with _terminable():
+            call()
     except HisfError as error:
+        if error.__cause__ is not None and os.environ.get("HISF_TRACEBACK"):  # what a plugin raised
+            raise
         return _fail(str(error), error.exit_code)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -84,7 +95,9 @@ def guarded(call: Callable[[], object]) -> int:
         return _fail(f"{error.format_message()}{hint}", InputError.exit_code)
     except click.ClickException as error:
         return _fail(error.format_message(), InputError.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error.__cause__ or error, _Terminated):  # the former in click's wrapping
+            return _fail("Terminated; no file was left half-written.", TERMINATED)
         return _fail("Interrupted; no file was left half-written.", INTERRUPTED)
     except MemoryError:
         sentence = "Out of memory; cut the cube with input.region, or free some memory."
@@ -98,6 +111,23 @@ def guarded(call: Callable[[], object]) -> int:
         kind = type(error).__name__
         return _fail(f"Internal error, {kind}: {error}. This is a bug; HISF_TRACEBACK=1 shows where it happened.", 1)
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Clean up when the process is asked to end, by a batch system for example, as after an interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(sentence: str, code: int) -> int:

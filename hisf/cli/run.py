@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 @click.argument("arguments", nargs=-1, required=True, metavar="PAR [KEY=VALUE]...")
 @click.option("--finder", metavar="NAME", help="Use this finder and nothing else changes; join several with +.")
 @click.option("--resume", is_flag=True, help="Go on where the same run was interrupted.")
+@click.option("--no-plugins", is_flag=True, help="Do without the plugins of other distributions.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but warnings and errors.")
 @click.option("--verbose", "-v", is_flag=True, help="Explain decisions.")
-def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet: bool, verbose: bool) -> None:
+def command(
+    arguments: tuple[str, ...], finder: str | None, resume: bool, no_plugins: bool, quiet: bool, verbose: bool
+) -> None:
     """Run the pipeline on the cube that a parameter file names.
 
     Parameter files and KEY=VALUE settings are taken in order; later ones override. Exit codes are SoFiA's: 0 success,
@@ -33,7 +36,7 @@ def command(arguments: tuple[str, ...], finder: str | None, resume: bool, quiet:
     """
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.")
-    settings, manager = load(arguments)
+    settings, manager = load(arguments, foreign=not no_plugins)
     if finder:
         settings = settings.replace("pipeline.finder", finder, COMMAND_LINE)
     search(settings, manager, quiet, verbose, resume=resume)

@@ -15,13 +15,15 @@ def what_is_ignored(settings: Settings) -> list[str]:
     return [f"{settings.origin(n)}: {n} = {settings.text(n)} {why[effect[n]]}." for n in settings.ignored]
 
 
-def load(arguments: Sequence[str]) -> tuple[Settings, PluginManager]:
+def load(arguments: Sequence[str], foreign: bool = True) -> tuple[Settings, PluginManager]:
     """Load plugins and settings.
 
     Parameters
     ----------
     arguments : sequence of str
         Parameter files and ``KEY=VALUE`` settings, in order.
+    foreign : bool
+        As `PluginManager`.
     """
-    manager = PluginManager()
+    manager = PluginManager(foreign)
     return load_settings(arguments, manager.parameters()), manager

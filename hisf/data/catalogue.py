@@ -28,7 +28,9 @@ class Catalogue:
 
     def __init__(self, columns: tuple[Column, ...], values: Mapping[str, np.ndarray]) -> None:
         self.columns = columns
-        self._values = {c.name: np.asarray(values[c.name], DTYPES[c.kind]) for c in columns}
+        self._values = {c.name: np.asarray(values[c.name], DTYPES[c.kind]).view() for c in columns}
+        for column in self._values.values():
+            column.flags.writeable = False
 
     def __len__(self) -> int:
         return len(next(iter(self._values.values()))) if self._values else 0

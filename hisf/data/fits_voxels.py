@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from astropy.io import fits
 
 from hisf.data.box import Box, Shape
-from hisf.data.header import axis_sizes, number
+from hisf.data.header import axis_sizes, card, number
 from hisf.errors import FileAccessError, InputError
 
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -30,7 +31,7 @@ class Scaling:
         self.scale = 1.0 if scale is None else scale
         self.zero = 0.0 if zero is None else zero
         blank = number(header, "BLANK") if integer else None
-        self.blank = None if blank is None else int(blank)
+        self.blank = int(blank) if blank is not None and math.isfinite(blank) else None
         self.integer = integer
 
     @property
@@ -75,7 +76,7 @@ class FitsVoxels:
         sizes = axis_sizes(header, str(path))
         bitpix = number(header, "BITPIX")
         if bitpix is None or bitpix not in DTYPES:
-            raise InputError(f"{path}: BITPIX is {header.get('BITPIX')!r}; 8, 16, 32, 64, -32 or -64 is needed.")
+            raise InputError(f"{path}: BITPIX is {card(header, 'BITPIX')!r}; 8, 16, 32, 64, -32 or -64 is needed.")
         stored = np.dtype(DTYPES[int(bitpix)])
         self.integer = stored.kind in "iu"
         self.scaling = Scaling(header, self.integer)
@@ -110,6 +111,7 @@ class FitsVoxels:
 
     def _by_pieces(self, box: Box, dtype: np.dtype, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Read a few channels at a time and hand their pages back, so that they do not count as memory in use."""
+        self._require_whole()
         stored = self._mapped[box.slices]
         depth, rows, columns = stored.shape
         row = self.shape[2] * stored.itemsize
@@ -121,6 +123,11 @@ class FitsVoxels:
             self._release(channels * touched)
         self._release(min(depth, channels) * touched)
         return values
+
+    def _require_whole(self) -> None:
+        """Make sure that the file still has what is mapped of it; touching the rest would kill the process."""
+        if self._pages.size() < len(self._pages):
+            raise FileAccessError(f"{self._made_of[0]} has become shorter while it was being read.")
 
     def _release(self, touched: int) -> None:
         self._touched += touched

@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from hisf.data.box import Box, Shape
 from hisf.data.fits_voxels import Scaling
-from hisf.errors import FileAccessError, InputError
+from hisf.errors import FileAccessError, HisfError, InputError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 BITPIX = {"u1": 8, "i2": 16, "i4": 32, "i8": 64, "f4": -32, "f8": -64}
@@ -54,6 +54,15 @@ class Hdf5Voxels:
             self.file = h5py.File(path, "r")
         except OSError as error:
             raise FileAccessError(f"{path}: the HDF5 file cannot be opened ({error}).") from None
+        try:
+            self._describe(path, dataset)
+        except HisfError:
+            raise
+        except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
+            raise FileAccessError(f"{path}: the HDF5 file is damaged ({error}).") from None
+
+    def _describe(self, path: Path, dataset: str) -> None:
+        """Find the data set, its header and its shape."""
         self.dataset = _find(self.file, path, dataset)
         stored = self.dataset.dtype
         if f"{stored.kind}{stored.itemsize}" not in BITPIX:
@@ -97,7 +106,11 @@ class Hdf5Voxels:
         if axes > 1:
             index.append(slice(box.y0, box.y1))
         index.append(slice(box.x0, box.x1))
-        return np.asarray(self.dataset[tuple(index)]).reshape(box.shape)
+        try:
+            return np.asarray(self.dataset[tuple(index)]).reshape(box.shape)
+        except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
+            path, channels = self._made_of[0], f"channels {box.z0} to {box.z1 - 1}"
+            raise FileAccessError(f"{path}: {channels} cannot be read ({error}).") from None
 
 
 def _find(file: Any, path: Path, name: str) -> Any:

@@ -102,9 +102,30 @@ def read_part(path: Path) -> Part:
             region = Box(*(int(n) for n in file.attrs["region"]))
             settings = json.loads(file.attrs["settings"])
             sources = SourceList((shape[0], shape[1], shape[2]), _sources(file))
-            return Part(path.name, settings, region, float(file.attrs["rms"]), sources)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            return _sound(Part(path.name, settings, region, float(file.attrs["rms"]), sources))
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
         raise InputError(f"{path} is no sources file or a damaged one ({error}); run its job again.") from None
+
+
+def _sound(part: Part) -> Part:
+    """Return the part, if what it says of its sources fits together; a ValueError otherwise."""
+    shape = part.sources.shape
+    if part.region.shape != shape or not all(isinstance(text, str) for text in part.settings.values()):
+        raise ValueError("its region or its settings are none")
+    for source in part.sources:
+        numbers = [getattr(source, name) for name in SCALARS]
+        if not all(isinstance(number, (int, float)) for number in numbers):
+            raise ValueError(f"source {source.label} has values that are no numbers")
+        for voxels in (source.voxels, source.core):
+            if voxels.dtype.kind != "i" or not len(voxels) or not (np.diff(voxels, prepend=-1) > 0).all():
+                raise ValueError(f"source {source.label} has no voxels")
+        places = source.coordinates(shape)
+        box = Box(*(int(edge) for axis in places for edge in (axis.min(), axis.max() + 1)))
+        if box != source.box or box.z1 > shape[0]:
+            raise ValueError(f"source {source.label} is not where it says")
+    return part
 
 
 def _sources(file):  # type: ignore[no-untyped-def]  # h5py.File -> list of Source

@@ -61,5 +61,7 @@ class ArrayVoxels:
         return self.array.dtype
 
     def read(self, box: Box) -> np.ndarray:
-        """Return a view of ``box``."""
-        return self.array[box.slices]
+        """Return a view of ``box`` that cannot be written to."""
+        view = self.array[box.slices]
+        view.flags.writeable = False
+        return view

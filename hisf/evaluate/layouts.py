@@ -103,7 +103,7 @@ def parse_votable(path: Path) -> RawTable:
             data = table.array
         except Exception as error:  # noqa: BLE001 - expat, votable and numpy raise unrelated classes
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise InputError(f"{path} is not a readable VOTable: {reason}") from None
+            raise InputError(f"{path} is not a readable VOTable: {reason.rstrip('.')}.") from None
     columns = {}
     for (name, _), key in zip(fields, data.dtype.names or (), strict=True):
         column = data[key]
@@ -134,7 +134,9 @@ def parse_fits(path: Path) -> RawTable:
                 data = np.asarray(table.data)
                 units = {column.name: str(column.unit or "") for column in table.columns}
                 columns = {column.name: table.data[column.name] for column in table.columns}
-        except (OSError, ValueError, TypeError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - astropy raises unrelated classes
             raise InputError(f"{path} is not a readable FITS table: {error}.") from None
     return RawTable(_plain(columns), units, len(data), "FITS table")
 
@@ -157,7 +159,9 @@ def parse_hdf5(path: Path) -> RawTable:
             data, attributes = dataset[()], dataset.attrs
             named = [str(n) for n in attributes.get("columns", data.dtype.names)]
             units = dict(zip(named, [str(u) for u in attributes.get("units", [""] * len(named))], strict=False))
-    except OSError as error:
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
         raise InputError(f"{path} is not a readable HDF5 file: {error}.") from None
     columns = {name: data[name] for name in data.dtype.names}
     return RawTable(_plain(columns), {name: units.get(name, "") for name in columns}, len(data), "HDF5 table")

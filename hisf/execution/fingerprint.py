@@ -13,7 +13,7 @@ from hisf.settings import Kind, Settings
 # settings that change how a run is computed and nothing of what is found
 INCIDENTAL = (
     "pipeline.threads", "pipeline.memory", "pipeline.workers", "pipeline.engine", "pipeline.engineOptions",
-    "pipeline.tile", "pipeline.verbose", "pipeline.pedantic", "output.overwrite",
+    "pipeline.tile", "pipeline.verbose", "pipeline.pedantic", "pipeline.pluginTimeout", "output.overwrite",
 )  # fmt: skip
 SMALL = 1 << 26  # bytes up to which a file is known by its content
 SHIPPED_WEIGHTS = Path(hisf.__file__).parent / "nn" / "data" / "hisf.safetensors"

@@ -53,15 +53,19 @@ class Journal:
         shutil.rmtree(folder, ignore_errors=True)
 
     def recall(self, name: str) -> np.ndarray | None:
-        """Return the entry of a name; None where there is none."""
+        """Return the entry of a name; None where there is none, or a damaged one."""
         import h5py
 
         path = self._path(name)
         if not path.exists():
             return None
-        with h5py.File(path, "r") as file:
-            values = file["values"][()]
-            return np.cumsum(values) if file["values"].attrs["ascending"] else values
+        try:
+            with h5py.File(path, "r") as file:
+                values = file["values"][()]
+                return np.cumsum(values) if file["values"].attrs["ascending"] else np.asarray(values)
+        except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
+            log.warning("%s is damaged (%s); what it holds is computed anew.", path, error)
+            return None
 
     def keep(self, name: str, values: np.ndarray) -> None:
         """Write an entry.
@@ -84,7 +88,9 @@ class Journal:
         def write(path: Path) -> None:
             with h5py.File(path, "w") as file:
                 packed = np.diff(values, prepend=values.dtype.type(0)) if ascending else values
-                options = {"compression": "gzip", "shuffle": True} if packed.size and packed.ndim else {}
+                options = (
+                    {"compression": "gzip", "shuffle": True, "fletcher32": True} if packed.size and packed.ndim else {}
+                )
                 file.create_dataset("values", data=packed, **options).attrs["ascending"] = ascending
                 file.attrs["name"] = name
 
@@ -123,8 +129,8 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
 
 def _read(path: Path) -> dict[str, str] | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return {str(name): str(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +16,7 @@ import numpy as np
 
 from hisf.data.box import Box, Shape, slabs
 from hisf.data.voxels import ArrayVoxels, Voxels
+from hisf.errors import FileAccessError
 
 Transform = Callable[[np.ndarray, Box], np.ndarray]
 SLAB_BYTES = 1 << 26
@@ -124,9 +128,7 @@ class Workspace:
         if size <= self._left:
             self._left -= size
             return np.zeros(shape, dtype)
-        with tempfile.TemporaryFile(prefix="hisf-", dir=self._scratch) as file:
-            file.truncate(size)
-            pages = mmap.mmap(file.fileno(), size)  # which outlives the file's name
+        pages = _scratch_file(size, self._scratch)
         self._maps.append(pages)
         return np.frombuffer(pages, dtype).reshape(shape)
 
@@ -164,3 +166,28 @@ class Workspace:
         for pages in self._maps:
             if hasattr(mmap, "MADV_DONTNEED"):
                 pages.madvise(mmap.MADV_DONTNEED)
+
+
+def _scratch_file(size: int, folder: Path | None) -> mmap.mmap:
+    """Return a scratch file in memory; its room on the disk is taken at once, as a full disk later kills the process.
+
+    Raises
+    ------
+    FileAccessError
+        There is not so much room.
+    """
+    try:
+        with tempfile.TemporaryFile(prefix="hisf-", dir=folder) as file:
+            if size > shutil.disk_usage(folder or tempfile.gettempdir()).free:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+            return mmap.mmap(file.fileno(), size)  # which outlives the file's name
+    except OSError as error:
+        place, what = folder or tempfile.gettempdir(), error.strerror or error
+        raise FileAccessError(
+            f"No scratch file of {size / 1e9:.2f} GB can be made in {place} ({what}); set TMPDIR to a folder with more "
+            "room, or allow more memory with pipeline.memory."
+        ) from None

@@ -77,9 +77,9 @@ def sampling_of(cube: Cube) -> Sampling:
     """Return how a cube is brought to the sampling of the networks; what is not known is left as it is."""
     scales = cube.scales
     across, beam = 1, math.nan
-    if scales.beam_known and scales.beam_area > 0:
+    if scales.beam_known and 0 < scales.beam_area < math.inf:
         beam = math.sqrt(4.0 * math.log(2.0) / math.pi * scales.beam_area)
-        across = max(1, round(beam / BEAM_PIXELS))
+        across = min(max(1, round(beam / BEAM_PIXELS)), max(cube.shape))  # more than there are says nothing more
         beam /= across
     else:
         log.warning("%s: the beam is not known; the network takes it to be %g pixels wide.", cube.name, BEAM_PIXELS)
@@ -87,7 +87,7 @@ def sampling_of(cube: Cube) -> Sampling:
     try:
         axis = read_axis(cube.header, cube.name)
         middle = float(axis.frequency((cube.shape[0] - 1) / 2))
-        along = max(1, round(abs(axis.channels_per_kms(middle)) * CHANNEL_KMS))
+        along = min(max(1, round(abs(axis.channels_per_kms(middle)) * CHANNEL_KMS)), max(cube.shape))
     except (InputError, ValueError, ZeroDivisionError, OverflowError) as error:
         log.warning("%s The network takes channels to be about %.3g km/s wide.", error, CHANNEL_KMS)
     return Sampling(cube.shape, (along, across, across), beam)

@@ -24,7 +24,7 @@ from hisf.plugins import PluginManager
 from hisf.report.source_cube import SourceCube
 from hisf.settings import COMMAND_LINE, Settings, load_settings
 from hisf.stages.input.opening import open_inputs
-from hisf.stages.precondition.chain import active_steps, precondition, reload
+from hisf.stages.precondition.chain import precondition, reload
 from hisf.stages.products.names import image_ending
 from hisf.stages.products.writing import record_path
 
@@ -172,7 +172,7 @@ class FinishedRun:
                 f"{self.settings['input.data']}, the cube of {self.base}, is not there any more; name it with --cube."
             )
         cube = open_inputs(self.manager, self.settings).require_shape(self._shape)
-        steps = active_steps([i.cls for i in self.manager.implementations("precondition")], self.settings, cube)
+        steps = self.manager.active("precondition", self.settings, self.settings, cube)
         if not steps:
             return cube, cube
         searched = precondition(cube, steps, Workspace(0, SLAB_BYTES), Progress(self.manager))

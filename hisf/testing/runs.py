@@ -16,7 +16,7 @@ from hisf.execution.workspace import Workspace
 from hisf.pipeline import Report, run
 from hisf.plugins import PluginManager
 from hisf.settings import load_settings
-from hisf.stages.precondition.chain import active_steps, precondition, reload
+from hisf.stages.precondition.chain import precondition, reload
 from hisf.stages.precondition.contract import Step
 
 
@@ -91,7 +91,7 @@ def run_steps(cube: Cube, arguments: Iterable[str], channels: int = 0) -> tuple[
     """
     manager = PluginManager()
     settings = load_settings(list(arguments), manager.parameters())
-    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
+    steps = manager.active("precondition", settings, settings, cube)
     plane = cube.shape[1] * cube.shape[2] * cube.dtype.itemsize
     workspace = Workspace(0, channels * plane) if channels else Workspace(1 << 40)
     searched = precondition(cube, steps, workspace, Progress(_Silent()))

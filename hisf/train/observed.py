@@ -19,7 +19,7 @@ from hisf.nn.normalise import Normalisation, channel_noise
 from hisf.plugins import PluginManager
 from hisf.settings import Settings
 from hisf.stages.input.opening import open_inputs
-from hisf.stages.precondition.chain import active_steps, precondition
+from hisf.stages.precondition.chain import precondition
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def observe(settings: Settings) -> Observed:
     """
     manager = PluginManager()
     cube = open_inputs(manager, settings)
-    steps = active_steps([i.cls for i in manager.implementations("precondition")], settings, cube)
+    steps = manager.active("precondition", settings, settings, cube)
     workspace = Workspace(usable_memory())
     voxels = precondition(cube, steps, workspace, Progress(manager))
     held = voxels if isinstance(voxels, ArrayVoxels) else workspace.hold(voxels)

@@ -143,6 +143,7 @@ OWN = {
     "pipeline.workers",
     "pipeline.engine",
     "pipeline.engineOptions",
+    "pipeline.pluginTimeout",
     "pipeline.compatibility",
     "linker.method",
     "reliability.fMin",

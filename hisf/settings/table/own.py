@@ -61,6 +61,15 @@ PARAMETERS = (
         _SINCE,
     ),
     Parameter(
+        "pipeline.pluginTimeout",
+        Kind.FLOAT,
+        "0",
+        "Time that a method of a plugin of another distribution may take before the run ends; 0 means any time.",
+        _SINCE,
+        unit="s",
+        minimum=0,
+    ),
+    Parameter(
         "linker.method",
         Kind.TEXT,
         "sofia2",

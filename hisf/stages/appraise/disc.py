@@ -66,7 +66,7 @@ def size_and_inclination(
     found = dict.fromkeys(("hi_size", "hi_incl", "err_hi_size", "err_hi_incl"), math.nan)
     if math.isnan(axes[0]):
         return found
-    beams = max(1.0, len(east) * pixel**2 / beam_area)
+    beams = max(1.0, len(east) * pixel**2 / beam_area) if beam_area > 0 else float(len(east))
     least = LEAST_SEMI_AXIS * pixel
     errors = [math.hypot(0.5 * axis / math.sqrt(beams), LATTICE * pixel / 2.0) for axis in axes]
     major, minor = (max(axis - padding, least) for axis in axes)

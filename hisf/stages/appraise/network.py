@@ -159,7 +159,7 @@ class NetworkAppraisal(Appraisal):
             return {}
         sky = self._wcs.arcsec_per_pixel(x, y)  # steps in x and y to steps to the east and the north
         pixel = math.sqrt(abs(float(np.linalg.det(sky))))
-        size = math.exp(value["size"]) * factors[2] * pixel
+        size = float(np.exp(value["size"])) * factors[2] * pixel
         estimates = {"hi_size": size, "err_hi_size": size * error["size"]}
         if self._wcs.equatorial:
             ra, dec, _ = self._wcs.to_world(np.array([x]), np.array([y]), np.zeros(1))
@@ -182,7 +182,7 @@ class NetworkAppraisal(Appraisal):
             return {}
         frequency = float(self._axis.frequency(z))
         channel = self._axis.width_hz(frequency)
-        width = math.exp(value["width"]) * factors[0] * channel * LIGHT_KMS / frequency
+        width = float(np.exp(value["width"])) * factors[0] * channel * LIGHT_KMS / frequency
         estimates = {
             "hi_freq": frequency,
             "err_hi_freq": error["z"] * factors[0] * channel,
@@ -190,7 +190,7 @@ class NetworkAppraisal(Appraisal):
             "err_hi_w20": width * error["width"],
         }
         if self.cube.scales.per_beam and self.cube.scales.beam_known:
-            total = math.exp(value["flux"]) * cutout.noise * float(np.prod(factors))
+            total = float(np.exp(value["flux"])) * cutout.noise * float(np.prod(factors))
             flux = total * channel / self.cube.scales.beam_area
             estimates |= {"hi_flux": flux, "err_hi_flux": flux * error["flux"]}
         return estimates

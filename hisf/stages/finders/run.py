@@ -149,15 +149,25 @@ def answer_of(finder: Finder, tile: Tile) -> np.ndarray:
         It gives neither.
     """
     answer = np.asarray(finder.find(tile))
-    if answer.shape != tile.data.shape:
-        raise PluginError(
-            f"finder {finder.name} returned an array of shape {answer.shape} for a tile of shape {tile.data.shape}."
-        )
-    if answer.dtype != np.bool_ and answer.dtype.kind != "f":
-        raise PluginError(
-            f"finder {finder.name} returned {answer.dtype}; a mask must be bool and a score floating-point, 0 to 1."
-        )
+    complaint = complaint_about(answer, tile)
+    if complaint:
+        raise PluginError(f"finder {finder.name} {complaint}.")
     return answer
+
+
+def complaint_about(answer: np.ndarray, tile: Tile) -> str:
+    """Return what is wrong with the answer of a finder for a tile; empty if nothing is."""
+    if answer.shape != tile.data.shape:
+        return f"returned an array of shape {answer.shape} for a tile of shape {tile.data.shape}"
+    if answer.dtype == np.bool_:
+        return ""
+    if answer.dtype.kind != "f":
+        return f"returned {answer.dtype}; a mask must be bool and a score floating-point, 0 to 1"
+    inside = answer[tile.inner]
+    low, high = inside.min(initial=0.0), inside.max(initial=0.0)
+    if not (low >= 0 and high <= 1):  # NaN is neither
+        return f"returned scores from {low:g} to {high:g}; a score is 0 to 1, 0 in blank voxels"
+    return ""
 
 
 def above(answer: np.ndarray, score_threshold: float) -> np.ndarray:

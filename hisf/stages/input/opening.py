@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,36 @@ def open_inputs(manager: PluginManager, settings: Settings) -> Cube:
                 raise InputError(f"{companion.name} does not hold integers; {key} needs a cube of integers.")
             cube.companions[name] = companion
     return cube
+
+
+def state_of_inputs(settings: Settings) -> dict[str, tuple[int, int]]:
+    """Return size and time of change of every input cube, by the name of its parameter."""
+    keys = ("input.data", *(key for key, _ in COMPANIONS.values()))
+    states = {}
+    for key in filter(settings.get, keys):
+        try:
+            found = Path(settings[key]).stat()
+        except OSError:
+            continue  # which is told by who opens it
+        states[key] = found.st_size, found.st_mtime_ns
+    return states
+
+
+def require_unchanged(settings: Settings, before: Mapping[str, tuple[int, int]]) -> None:
+    """Make sure that the input cubes are still those that were opened.
+
+    Raises
+    ------
+    InputError
+        One has changed since, so that nothing that was computed can be relied on.
+    """
+    now = state_of_inputs(settings)
+    for key, state in before.items():
+        if now.get(key) != state:
+            raise InputError(
+                f"{settings[key]} ({key}) has changed while it was being searched; no product was replaced. Run again "
+                "when it is complete."
+            )
 
 
 def _open(manager: PluginManager, settings: Settings, key: str) -> Cube:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def make_catalogue(
     units = {"DATA": data, "BUNIT": bunit, "FLUX": data, "WIDTH": "pix"}
     if settings["parameter.enable"] and settings["parameter.physical"]:
         if cube.scales.per_beam:
-            values, physical = _physical(values, cube)
+            values, physical = _physical(values, cube, columns)
             units |= physical
         else:
             log.warning("parameter.physical has no effect: BUNIT is %s, not Jy/beam.", cube.scales.unit)
@@ -117,9 +118,11 @@ def _measure(
     if negative:
         np.negative(data, out=data)
     cutout = Cutout(source, source.box, data, labels == source.label, labels == 0, negative)
+    for array in (cutout.data, cutout.member, cutout.free):
+        array.flags.writeable = False
     found: dict[str, float] = {}
     for measurement in measurements:
-        found |= measurement.measure(cutout, found)
+        found |= measurement.measure(cutout, MappingProxyType(found))
     if negative:
         found["f_sum"], found["f_min"], found["f_max"] = -found["f_sum"], -found["f_max"], -found["f_min"]
     advance(1)
@@ -168,13 +171,13 @@ def _names(values: Values, wcs: WorldCoordinates | None, prefix: str, improved: 
     return np.array(names, object)
 
 
-def _physical(values: Values, cube: Cube) -> tuple[Values, dict[str, str]]:
+def _physical(values: Values, cube: Cube, columns: Sequence[Column]) -> tuple[Values, dict[str, str]]:
     """Convert fluxes, widths and position errors to physical units (spec sofia2 §3.11)."""
     scales = cube.scales
     area, channel = scales.beam_area, scales.channel
     root = np.sqrt(area) if area >= 0 else np.nan  # of a negative beam, which SoFiA takes as it stands
-    factors = {"f_sum": channel / area, "err_f_sum": channel / root}
-    factors |= dict.fromkeys(("w20", "w50", "wm50"), channel)
+    per_unit = {"FLUX": channel / area, "WIDTH": channel}
+    factors = {c.name: per_unit[c.unit] for c in columns if c.unit in per_unit} | {"err_f_sum": channel / root}
     factors |= dict.fromkeys(("err_x", "err_y", "err_z"), root)
     converted = {name: v * factors[name] if name in factors else v for name, v in values.items()}
     width = cube.spectral_unit

@@ -8,7 +8,6 @@ from hisf.data.cube import Cube
 from hisf.data.voxels import Voxels
 from hisf.execution.progress import Progress
 from hisf.execution.workspace import FilteredVoxels, Workspace
-from hisf.settings import Settings
 from hisf.stages.precondition.contract import Step
 
 
@@ -49,8 +48,3 @@ def reload(cube: Cube, searched: Voxels, steps: Sequence[Step]) -> Voxels:
         if step.measuring:
             voxels = FilteredVoxels(voxels, step.apply, step.whole_spectra)
     return voxels
-
-
-def active_steps(classes: Sequence[type[Step]], settings: Settings, cube: Cube) -> list[Step]:
-    """Return the steps that the settings ask for, made ready for ``cube``."""
-    return [cls(settings, cube) for cls in classes if cls.wanted(settings)]

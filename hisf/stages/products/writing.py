@@ -6,7 +6,8 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,6 @@ from hisf.errors import FileAccessError
 from hisf.settings import Settings
 from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.names import image_ending
-
-
-def wanted_products(classes: Iterable[type[Product]], settings: Settings) -> list[Product]:
-    """Return the products that the settings ask for."""
-    return [cls() for cls in classes if cls.wanted(settings)]
 
 
 def check_places(paths: Iterable[Path], overwrite: bool) -> None:
@@ -96,15 +92,21 @@ def _is_alive(process: int) -> bool:
 
 
 def write_products(products: Iterable[Product], moment: Moment, result: Result, base: Path) -> list[Path]:
-    """Write the products of one moment; return their paths."""
-    paths = []
-    for product in products:
-        if product.moment is moment and product.applies(result):
-            path, write = product_path(base, product, result.settings), partial(product.write, result)
-            if _is_folder(path):
-                paths.append(write_folder(path, write, re.compile(re.escape(base.name) + product.files)))
-            else:
-                paths.append(write_file(path, write))
+    """Write the products of one moment; return their paths.
+
+    All of them are written before the first takes its place, so that they are those of one run whatever happens.
+    """
+    with ExitStack() as places:
+        paths = []
+        for product in products:
+            if product.moment is moment and product.applies(result):
+                path, write = product_path(base, product, result.settings), partial(product.write, result)
+                if _is_folder(path):
+                    stale = re.compile(re.escape(base.name) + product.files)
+                    places.enter_context(_folder_beside(path, write, stale))
+                else:
+                    places.enter_context(_file_beside(path, write))
+                paths.append(path)
     return paths
 
 
@@ -121,15 +123,31 @@ def write_file(path: Path, write) -> Path:  # type: ignore[no-untyped-def]  # wr
     FileAccessError
         It cannot be written.
     """
+    with _file_beside(path, write):
+        return path
+
+
+@contextmanager
+def _file_beside(path: Path, write: Callable[[Path], object]) -> Iterator[None]:
+    """Write a file beside its place; rename it when all went well inside, remove it otherwise."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(beside)
-        beside.replace(path)
-    except OSError as error:
-        raise FileAccessError(f"{path} cannot be written: {error.strerror or error}.") from None
+        with _told(path):
+            write(beside)
+        yield
+        with _told(path):
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    return path
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell an error of the system as one of a product."""
+    try:
+        yield
+    except OSError as error:
+        raise FileAccessError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def write_folder(path: Path, write: Callable[[Path], None], stale: re.Pattern[str]) -> Path:
@@ -148,18 +166,25 @@ def write_folder(path: Path, write: Callable[[Path], None], stale: re.Pattern[st
     FileAccessError
         It cannot be written; the old folder is as it was.
     """
+    with _folder_beside(path, write, stale):
+        return path
+
+
+@contextmanager
+def _folder_beside(path: Path, write: Callable[[Path], object], stale: re.Pattern[str]) -> Iterator[None]:
+    """Write a folder beside its place; exchange the two when all went well inside, remove it otherwise."""
     place = path.resolve() if path.is_symlink() else path
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        beside.mkdir()
-        write(beside)
-        _exchange(place, beside, stale)
-    except OSError as error:
-        raise FileAccessError(f"{path} cannot be written: {error.strerror or error}.") from None
+        with _told(path):
+            beside.mkdir()
+            write(beside)
+        yield
+        with _told(path):
+            _exchange(place, beside, stale)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return path
 
 
 def _also(path: Path, other: Path) -> None:

@@ -1,0 +1,33 @@
+"""Coverage-guided fuzzing of a reader; needs atheris (`pip install '.[fuzz]'`).
+
+    python tests/fuzz/fuzz.py KIND [options of libFuzzer, such as -max_total_time=300]
+
+A file that raises anything but a `HisfError` ends it, and is written to the working folder as crash-…
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["hisf"]):
+    import hisf.evaluate.reading
+    import hisf.settings
+    import hisf.testing  # noqa: F401
+
+from targets import read, seeds
+
+
+def main() -> None:
+    """Fuzz one kind of file, from the seeds on."""
+    kind, options = sys.argv[1], sys.argv[2:]
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(seeds(kind)):
+            Path(corpus, str(number)).write_bytes(seed)
+        atheris.Setup([sys.argv[0], corpus, "-max_len=20000", *options], lambda content: read(kind, content))
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
