@@ -219,6 +219,7 @@ def test_mocks_take_the_place_of_a_truth(par, tmp_path, hisf):
     assert code == 0, err
     truth = read_catalogue(tmp_path / "a_tune_truth.txt")
     assert 1 <= len(truth) <= 12 and "a_tune_truth.txt" in out
+    assert f"{len(truth)} of 12 mock galaxies have room" in out
     record = read_record(tmp_path / "a_tune.jsonl")
     assert len(record.header.flux) == len(truth)
     start = record.trials[0]
