@@ -96,6 +96,8 @@ def _tune(
     plan = make_plan(arguments, settings, dimensions, truth, inject, objective, seed, parallel, time_limit)
     record = Record.resume(place, plan.header) if resume else Record.begin(place, plan.header)
     console = plain_console()
+    if inject:
+        console.print(f"{len(plan.truth.table)} of {inject} mock galaxies have room in {settings['input.data']}.")
     console.print("Varied: " + ", ".join(dimension.spelled() for dimension in dimensions), soft_wrap=True)
     tune(plan, record, trials, lambda trial: _tell(console, trial, record))
     best = best_of(record.trials)

@@ -30,7 +30,7 @@ from hisf.tune.space import Dimension
 LATE = ("linker", "reliability", "dilation", "forska", "parameter", "output")
 EARLY_ALL_THE_SAME = ("reliability.enable",)  # the network then looks for negative detections too
 LATE_ALL_THE_SAME = ("cnn.confidence",)
-CUBES = 2  # preconditioned cubes that are kept
+CUBES = 2  # preconditioned cubes that are kept, with what was found in them
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,8 @@ class Bench:
         key = tuple(job.settings.text(name) for name in names)
         if key not in self._cubes:
             for old in list(self._cubes)[: -CUBES + 1]:
-                del self._cubes[old]
+                gone = self._cubes.pop(old)
+                self._searches = {early: s for early, s in self._searches.items() if s.cube is not gone}
             self._cubes[key] = _Cube(*begin(job, _workspace(job), Report(), Progress(_Silence())))
         return self._cubes[key]
 

@@ -141,3 +141,11 @@ def test_what_changes_the_cube_is_computed_again(par, monkeypatch):
 )  # fmt: skip
 def test_what_has_a_say_in_the_search(name, late):
     assert Bench(PluginManager(), []).is_late(name) is late
+
+
+def test_old_cubes_are_let_go(par, monkeypatch):
+    """Three cubes, of which two are kept; the first is computed again, and what was found in it searched again."""
+    steps = [{"scaleNoise.windowZ": text, "scaleNoise.enable": "true"} for text in ("0", "31", "41", "0")]
+    ranges = ["scaleNoise.windowZ=0|31|41", "scaleNoise.enable=true|false"]
+    steps = [step | {"scaleNoise.mode": "local"} for step in steps]
+    compare(par, [*ranges, "scaleNoise.mode=local|spectral"], steps, monkeypatch, searches=4, cubes=4)

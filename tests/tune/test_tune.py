@@ -14,9 +14,14 @@ from classic_scene import CLASSIC, VARIED
 
 from hisf.evaluate.reading import read_catalogue
 from hisf.evaluate.scorecard import compare
+from hisf.pipeline import run
+from hisf.plugins import PluginManager
 from hisf.settings import load_settings
 from hisf.tune.objective import load_objective, shares
 from hisf.tune.record import read_record
+from hisf.tune.run import make_plan
+from hisf.tune.space import dimensions_of
+from hisf.tune.worker import Question, Trier
 
 TRIALS = 5
 OBJECTIVE = """\
@@ -77,6 +82,21 @@ def test_a_trial_is_what_a_run_with_its_par_file_gives(tuned, scene, hisf, tmp_p
     card = compare(read_catalogue(tmp_path / "a_cat.xml"), read_catalogue(scene[1]))
     assert shares(card) == (best.reliability, best.completeness)
     assert sorted(card.match.truths.tolist()) == best.found
+
+
+def test_sdc2_score_and_average_precision_are_those_of_hisf_score(scene, par, tmp_path):
+    manager = PluginManager()
+    given = (str(par), "appraise.method=network")
+    settings = load_settings(given, manager.parameters())
+    dimensions = dimensions_of(["linker.radiusZ=1..4"], settings)
+    plan = make_plan(given, settings, dimensions, scene[1], 0, "sdc2", 1, 1, None)
+    trial = Trier(plan.task)(Question(0, {"linker.radiusZ": "3"}, None))
+    more = ["parameter.physical=true", "output.writeCatXML=true", "linker.radiusZ=3"]
+    run(load_settings([*given, *more], manager.parameters()), manager)
+    card = compare(read_catalogue(tmp_path / "a_cat.xml"), read_catalogue(scene[1]))
+    assert trial.score == trial.sdc2 == pytest.approx(card.sdc2.score, rel=1e-9)  # the file has 16 digits
+    assert trial.average_precision == pytest.approx(card.curve.average_precision, rel=1e-9) != 0
+    assert trial.errors == pytest.approx({e.name: e.median_absolute for e in card.errors}, rel=1e-6)
 
 
 def test_par_file_is_the_users_and_what_changed(tuned):
@@ -199,6 +219,7 @@ def test_mocks_take_the_place_of_a_truth(par, tmp_path, hisf):
     assert code == 0, err
     truth = read_catalogue(tmp_path / "a_tune_truth.txt")
     assert 1 <= len(truth) <= 12 and "a_tune_truth.txt" in out
+    assert f"{len(truth)} of 12 mock galaxies have room" in out
     record = read_record(tmp_path / "a_tune.jsonl")
     assert len(record.header.flux) == len(truth)
     start = record.trials[0]
