@@ -50,7 +50,7 @@ WAYS = st.sampled_from([
     ["parameter.physical=true", "output.writeMoments=true", "output.writeCubelets=true", "output.writePV=true"],
     ["output.writeRegions=true", "output.writeKarma=true", "output.writeMask2d=true", "scaleNoise.enable=true"],
     ["pipeline.compatibility=improved", "appraise.method=forska"],
-    ["pipeline.finder=cnn", "cnn.confidence=0"],
+
 ])  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -76,12 +77,13 @@ def card(header: fits.Header, key: str, default: Any = None) -> Any:
 
 
 def number(header: fits.Header, key: str, default: float | None = None) -> float | None:
-    """Return a header value as a float (a numeric string counts), or ``default``."""
+    """Return a header value as a float (a numeric string counts), or ``default``; one that is not finite is none."""
     value = card(header, key)
     try:
-        return default if value is None or isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+        found = math.nan if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return default
+    return found if math.isfinite(found) else default
 
 
 def text(header: fits.Header, key: str, default: str = "") -> str:

@@ -71,7 +71,8 @@ def read_scales(header: fits.Header) -> Scales:
 
 
 def _area(bmaj: float | None, bmin: float | None, pixel: float | None) -> float:
-    """π·BMAJ·BMIN/(4 ln 2·CDELT²), 1 where a keyword is missing or 0."""
+    """π·BMAJ·BMIN/(4 ln 2·CDELT²), 1 where a keyword is missing or 0, or where that is no number."""
     if not bmaj or not bmin or not pixel or not pixel * pixel:
         return 1.0
-    return math.pi * bmaj * bmin / (4.0 * math.log(2.0) * pixel * pixel)
+    area = math.pi * bmaj * bmin / (4.0 * math.log(2.0) * pixel * pixel)
+    return area if area and math.isfinite(area) else 1.0

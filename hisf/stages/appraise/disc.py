@@ -71,7 +71,7 @@ def size_and_inclination(
     errors = [math.hypot(0.5 * axis / math.sqrt(beams), LATTICE * pixel / 2.0) for axis in axes]
     major, minor = (max(axis - padding, least) for axis in axes)
     found |= {"hi_size": 2.0 * major, "err_hi_size": 2.0 * errors[0]}
-    if major > least:
+    if major > least > 0:
         ratio = minor / major
         off = ratio * math.hypot(errors[0] / major, errors[1] / minor)
         half = 0.5 * (inclination(max(ratio - off, 0.0)) - inclination(min(ratio + off, 1.0)))
