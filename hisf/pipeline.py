@@ -284,7 +284,6 @@ def run(settings: Settings, manager: PluginManager, report: Report | None = None
     with locked(job.base), np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite
         remove_leftovers(_places(settings, job.base, job.products))
         _describe(job.cube, job.steps, settings)
-        import_ahead(["astropy.wcs", *(module for product in job.products for module in product.imports)])
         classes = {part if isinstance(part, type) else type(part) for parts in job.stages.values() for part in parts}
         journal = Journal(journal_path(job.base), fingerprint(settings, sorted(classes, key=str)), resume)
         try:
@@ -311,6 +310,7 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     searched = result.searched
     assert searched is not None
     searchers = [finder for finder in job.finders if finder.name != InputMask.name]
+    import_ahead(["astropy.wcs", *(module for product in job.products for module in product.imports)])
     with open_workers(job.settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
         mask = run_finders(searchers, searched, workspace, progress, job.tiling, journal, workers)
     result = replace(result, mask=mask)

@@ -10,7 +10,9 @@ import logging
 import multiprocessing
 import os
 import pickle
+import signal
 import tempfile
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -268,6 +270,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 def _import(name: str) -> Any:
     from importlib import import_module
 
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
         return import_module(name)
     except ImportError:
@@ -275,6 +278,9 @@ def _import(name: str) -> Any:
             f"pipeline.engine needs the package {name.replace('_', '-')}, which is not installed; "
             "pip install 'hisf[dask]' installs it, and pipeline.engine = local does without."
         ) from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)  # dask_jobqueue makes it an exit without an error
 
 
 _tasks: dict[str, Task] = {}  # of this worker, the last one alone

@@ -169,3 +169,11 @@ def test_dask_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"distributed, which is not installed; pip install 'hisf\[dask\]'"):
         results(Sizes(), "engine=dask")
+
+
+def test_batch_clusters_leave_the_interrupt_alone():
+    before = signal.getsignal(signal.SIGINT)
+    sys.modules.pop("dask_jobqueue.runner", None)  # which sets a handler when it is imported
+    sys.modules.pop("dask_jobqueue", None)
+    job_script(load_settings(["pipeline.engine=slurm", "pipeline.workers=2"]))
+    assert signal.getsignal(signal.SIGINT) is before
