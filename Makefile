@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	$(VENV)/bin/hisf score examples/output/sdc2_like_cat.xml examples/sdc2_like_truth.txt
 
 test: $(VENV)/.installed-test
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 # the cube of the example, from its seed
 example: $(VENV)/.installed

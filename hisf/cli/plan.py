@@ -7,6 +7,8 @@ import logging
 import click
 
 from hisf.cli.settings import load
+from hisf.plugins import PluginManager
+from hisf.settings import Settings
 
 
 @click.command("plan", short_help="Say what a run would take: memory, tiles, time.")
@@ -19,8 +21,17 @@ def command(arguments: tuple[str, ...], no_time: bool) -> None:
     Linking and measuring come on top; they grow with what is found.
     """
     settings, manager = load(arguments)
-    logging.getLogger("hisf").setLevel(logging.ERROR)
+    log = logging.getLogger("hisf")
+    before = log.level
+    log.setLevel(logging.ERROR)  # what is rehearsed says nothing
+    try:
+        _tell(settings, manager, no_time)
+    finally:
+        log.setLevel(before)
 
+
+def _tell(settings: Settings, manager: PluginManager, no_time: bool) -> None:
+    """Print the plan."""
     from hisf.pipeline import Report, prepare
     from hisf.planning import duration, lines, make_plan, rehearse
 
