@@ -310,9 +310,9 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     searched = result.searched
     assert searched is not None
     searchers = [finder for finder in job.finders if finder.name != InputMask.name]
-    import_ahead(["astropy.wcs", *(module for product in job.products for module in product.imports)])
     with open_workers(job.settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
         mask = run_finders(searchers, searched, workspace, progress, job.tiling, journal, workers)
+    import_ahead(["astropy.wcs"])
     result = replace(result, mask=mask)
     report.products += write_products(job.products, Moment.FOUND, result, job.base)
     given = [finder for finder in job.finders if finder not in searchers]

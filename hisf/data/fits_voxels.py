@@ -15,7 +15,7 @@ from hisf.data.header import axis_sizes, card, number
 from hisf.errors import FileAccessError, InputError
 
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-RELEASE = 1 << 24  # bytes of the file that a read may touch before their pages are handed back
+RELEASE = 1 << 22  # bytes of the file that a read may touch before their pages are handed back
 PAGES = 1 << 16  # bytes that the system maps around the first one touched
 
 
@@ -115,7 +115,7 @@ class FitsVoxels:
         stored = self._mapped[box.slices]
         depth, rows, columns = stored.shape
         row = self.shape[2] * stored.itemsize
-        touched = rows * min(row, columns * stored.itemsize + PAGES)  # by one channel
+        touched = 2 * PAGES + rows * min(row, columns * stored.itemsize + PAGES)  # by one channel, at most
         channels = max(1, RELEASE // max(1, touched))
         values = convert(stored) if depth <= channels else np.empty(stored.shape, dtype)
         for z in range(0, depth, channels) if depth > channels else ():

@@ -23,6 +23,7 @@ def read_header(path: Path) -> tuple[fits.Header, int]:
     Returns
     -------
     header : `~astropy.io.fits.Header`
+        Without the cards that cannot be parsed: nothing could be read of them, nor written to them.
     offset : int
         Byte at which the data begin.
 
@@ -42,6 +43,7 @@ def read_header(path: Path) -> tuple[fits.Header, int]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 header = fits.Header.fromfile(file)
+                _drop_unparsable(header)
             return header, file.tell()
     except (FileNotFoundError, NotADirectoryError):
         raise FileAccessError(f"{path}: no such file; check input paths in the parameter file.") from None
@@ -51,6 +53,15 @@ def read_header(path: Path) -> tuple[fits.Header, int]:
         raise FileAccessError(f"{path}: permission denied.") from None
     except (OSError, VerifyError, ValueError) as error:
         raise FileAccessError(f"{path}: the FITS header is truncated or damaged ({error}).") from None
+
+
+def _drop_unparsable(header: fits.Header) -> None:
+    for n in reversed(range(len(header))):
+        each = header.cards[n]
+        try:
+            each.value = each.value  # what is not even a value can be read as a text, but not be set
+        except (VerifyError, ValueError):
+            del header[n]
 
 
 def _not_fits(path: Path, first: bytes, file: Any) -> FileAccessError | InputError:

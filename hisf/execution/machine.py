@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from pathlib import Path
 
 from hisf.errors import InputError
@@ -25,6 +26,7 @@ def set_threads(wanted: int) -> int:
     """
     import numba
 
+    _load_functions_of_numba()
     processors: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     if wanted <= 0:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
@@ -34,6 +36,23 @@ def set_threads(wanted: int) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     numba.set_num_threads(wanted)
     return wanted
+
+
+def _load_functions_of_numba() -> None:
+    """Import what every compiled kernel needs, without scipy.linalg, which numba imports to see that it is there.
+
+    Functions of linear algebra import it themselves when they are compiled; no kernel of a run has any, and it would
+    be a fifth of the time until the first kernel runs.
+    """
+    looked_for = "scipy.linalg.cython_blas"
+    if looked_for in sys.modules or "numba.np.arraymath" in sys.modules:
+        return
+    sys.modules[looked_for] = None  # type: ignore[assignment]
+    try:
+        from numba.np import arraymath
+    finally:
+        del sys.modules[looked_for]
+    arraymath._HAVE_BLAS = True
 
 
 def say_when_compiling() -> None:

@@ -75,6 +75,20 @@ def test_compressed_file_names_the_remedy(cube_file):
     assert "compressed" in refused(packed, FileAccessError, 5)
 
 
+@pytest.mark.parametrize(
+    ("damaged", "key"), [('NAXIS3  ="                  20', "NAXIS3"), ("BMIN    = '0.0088   ?", "BMIN")]
+)
+def test_card_that_cannot_be_parsed_is_left_out(cube_file, damaged, key):
+    """Found by fuzzing: such a card gives a text or nothing, and cannot be set anew."""
+    content = cube_file.read_bytes()
+    place = content.index(f"{key:<8}=".encode())
+    cube_file.write_bytes(content[:place] + f"{damaged:<80}".encode() + content[place + 80 :])
+    header, _ = read_header(cube_file)
+    assert key not in header and "NAXIS1" in header
+    header[key] = 20
+    assert header[key] == 20
+
+
 def test_numbers_and_text_are_read_leniently():
     header = fits.Header()
     header["GOOD"], header["TEXT"], header["NUM"], header["FLAG"] = 2, "  spaced ", " 1.5e3 ", True

@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from hisf.errors import FileAccessError, InputError
 from hisf.settings import load_settings
-from hisf.stages.products.reliability_plots import cumulative, draw_panels, ellipse
+from hisf.stages.products.reliability_plots import cumulative, draw_panels, draw_skellam, ellipse
 from hisf.stages.reliability.contract import Evidence
 from hisf.stages.reliability.density import NegativeDensity
 from hisf.testing import as_cube, make_cube, make_header, run_pipeline, write_fits
@@ -94,24 +94,22 @@ def evidence(words=("peak", "sum", "mean")):
 @pytest.mark.parametrize(("n", "pairs"), [(2, 1), (3, 3), (5, 10), (7, 21)])
 def test_one_panel_per_pair(n, pairs):
     words = ("peak", "sum", "mean", "chan", "pix", "fill", "std")[:n]
-    panels = [panel for panel in draw_panels(evidence(words), 0.7).axes if panel.axison]
+    panels = draw_panels(evidence(words), 0.7)
     assert len(panels) == pairs
-    assert len({(p.get_xlabel(), p.get_ylabel()) for p in panels}) == pairs
+    assert len({(panel.xlabel, panel.ylabel) for panel in panels}) == pairs
 
 
 def test_what_a_panel_shows():
     """Negative, unreliable, reliable and kept, reliable and not kept; three ellipses; limits where sum meets mean."""
     found = evidence()
-    peak_sum, _, sum_mean = draw_panels(found, 0.7).axes[:3]
-    counts = [len(line.get_xdata()) for line in peak_sum.lines]
-    assert counts == [20, 14, 4, 2, 101, 101, 101]
-    assert len(sum_mean.lines) == 12
-    limit = sum_mean.lines[-1]
-    total, mean = limit.get_xdata(), limit.get_ydata()
+    peak_sum, _, sum_mean = draw_panels(found, 0.7)
+    assert [len(curve.x) for curve in peak_sum.curves] == [20, 14, 4, 2, 101, 101, 101]
+    assert [curve.mark for curve in peak_sum.curves] == ["dot", "dot", "dot", "ring", "", "", ""]
+    assert len(sum_mean.curves) == 12
+    limit, thousand = sum_mean.curves[-1], sum_mean.curves[-3]
     # sum/√n = 2, and n = sum/mean
-    assert 10 ** (total - (total - mean) / 2) == pytest.approx([2.0, 2.0])
-    thousand = sum_mean.lines[-3]
-    assert 10 ** (thousand.get_xdata() - thousand.get_ydata()) == pytest.approx([1000, 1000])
+    assert 10 ** (limit.x - (limit.x - limit.y) / 2) == pytest.approx([2.0, 2.0])
+    assert 10 ** (thousand.x - thousand.y) == pytest.approx([1000, 1000])
 
 
 def test_ellipse_is_that_of_the_covariance():
@@ -119,6 +117,15 @@ def test_ellipse_is_that_of_the_covariance():
     outline = ellipse(np.array([1.0, -2.0]), covariance, 2.0) - np.array([[1.0], [-2.0]])
     distance = np.einsum("in,ij,jn->n", outline, np.linalg.inv(covariance), outline)
     assert distance == pytest.approx(4.0)
+
+
+def test_skellam_panel_steps_at_the_values():
+    """The cumulative fraction grows by 1/n at each value, and the normal one is 1/2 at 0."""
+    negative, normal = draw_skellam(np.array([3.0, -1.0, 1.0])).curves
+    scatter = math.sqrt(8 / 3)
+    assert negative.x * scatter == pytest.approx([-1, -1, 1, 1, 3, 3])
+    assert negative.y == pytest.approx([0, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 1])
+    assert normal.y[80] == pytest.approx(0.5) and normal.y[120] == pytest.approx(0.977249868)
 
 
 def test_skellam_variable_is_in_units_of_its_scatter():

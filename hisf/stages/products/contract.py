@@ -77,8 +77,6 @@ class Product(ABC):
         run are removed, whatever else is in the folder stays.
     moment : Moment
         When it is written.
-    imports : tuple of str
-        Modules that take long to import; it is done while the cube is searched.
     """
 
     name: ClassVar[str]
@@ -86,7 +84,6 @@ class Product(ABC):
     image: ClassVar[bool] = False
     files: ClassVar[str] = ".*"
     moment: ClassVar[Moment] = Moment.DONE
-    imports: ClassVar[tuple[str, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
 
     @classmethod

@@ -5,21 +5,17 @@ from __future__ import annotations
 from itertools import combinations
 from math import ceil, erf, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hisf.settings import Settings
 from hisf.stages.products.contract import Product, Result
-from hisf.stages.products.stamp import CREATOR
+from hisf.stages.products.eps import Curve, Panel, write_panels
 from hisf.stages.reliability.contract import Evidence
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-PANEL = 3.2  # inches
-NEGATIVE, UNRELIABLE, RELIABLE = "#f4a6a6", "#a6bdf4", "black"  # EPS knows no transparency
+NEGATIVE, UNRELIABLE, RELIABLE = (0.96, 0.65, 0.65), (0.65, 0.74, 0.96), (0.0, 0.0, 0.0)  # red, green, blue
+KERNEL, LIMIT = (0.5, 0.5, 0.5), (0.3, 0.3, 0.3)
+DASHED, DOTTED = (4.0, 2.0), (1.0, 2.0)
 LABELS = {
     "peak": "log(peak / rms)",
     "sum": "log(sum / rms)",
@@ -36,8 +32,6 @@ SIZES = (10, 100, 1000, 10_000)  # voxels, of the lines in the panel of sum and 
 
 class _Plot(Product):
     """Encapsulated PostScript."""
-
-    imports = ("matplotlib.figure", "matplotlib.backends.backend_ps")
 
     @classmethod
     def wanted(cls, settings: Settings) -> bool:
@@ -64,7 +58,8 @@ class ReliabilityPlot(_Plot):
     def write(self, result: Result, path: Path) -> None:
         """Draw the panels."""
         assert result.evidence is not None
-        save(draw_panels(result.evidence, result.settings["reliability.threshold"]), path)
+        panels = draw_panels(result.evidence, result.settings["reliability.threshold"])
+        write_panels(panels, ceil(sqrt(len(panels))), path)
 
 
 class SkellamPlot(_Plot):
@@ -79,53 +74,34 @@ class SkellamPlot(_Plot):
     def write(self, result: Result, path: Path) -> None:
         """Draw the distribution."""
         assert result.evidence is not None
-        save(draw_skellam(result.evidence.skellam), path)
+        write_panels([draw_skellam(result.evidence.skellam)], 1, path)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as EPS, whatever the ending of the path."""
-    from matplotlib.backends.backend_ps import FigureCanvasPS
-
-    FigureCanvasPS(figure)
-    with path.open("wb") as file:  # to a path, its temporary name would become the title
-        figure.savefig(file, format="eps", metadata={"Creator": CREATOR})
+def draw_panels(evidence: Evidence, threshold: float) -> list[Panel]:
+    """Return one panel for every pair of parameters."""
+    return [_draw_pair(evidence, i, j, threshold) for i, j in combinations(range(len(evidence.parameters)), 2)]
 
 
-def draw_panels(evidence: Evidence, threshold: float) -> Figure:
-    """Return a figure with one panel for every pair of parameters."""
-    from matplotlib.figure import Figure
-
-    pairs = list(combinations(range(len(evidence.parameters)), 2))
-    columns = ceil(sqrt(len(pairs)))
-    rows = ceil(len(pairs) / columns)
-    figure = Figure(figsize=(PANEL * columns, PANEL * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel, (i, j) in zip(axes, pairs, strict=False):
-        _draw_pair(panel, evidence, i, j, threshold)
-    for panel in axes[len(pairs) :]:
-        panel.set_axis_off()
-    return figure
-
-
-def _draw_pair(panel: Axes, evidence: Evidence, i: int, j: int, threshold: float) -> None:
+def _draw_pair(evidence: Evidence, i: int, j: int, threshold: float) -> Panel:
     x, y = evidence.parameters[i], evidence.parameters[j]
     positive, negative = evidence.positive, evidence.negative
     judged = positive["rel"] >= threshold
-    for found, chosen, colour, open_ in (
-        (negative, np.ones(len(negative[x]), bool), NEGATIVE, False),
-        (positive, ~judged, UNRELIABLE, False),
-        (positive, judged & positive["kept"], RELIABLE, False),
-        (positive, judged & ~positive["kept"], RELIABLE, True),
+    panel = Panel(LABELS[x], LABELS[y])
+    for found, chosen, colour, mark in (
+        (negative, np.ones(len(negative[x]), bool), NEGATIVE, "dot"),
+        (positive, ~judged, UNRELIABLE, "dot"),
+        (positive, judged & positive["kept"], RELIABLE, "dot"),
+        (positive, judged & ~positive["kept"], RELIABLE, "ring"),
     ):
-        fill = "none" if open_ else colour
-        panel.plot(found[x][chosen], found[y][chosen], "o", ms=3, mec=colour, mfc=fill, mew=0.5)
-    panel.set(xlim=panel.get_xlim(), ylim=panel.get_ylim())  # those of the points, whatever else is drawn
+        panel.curves.append(Curve(found[x][chosen], found[y][chosen], colour, mark=mark))
+    panel.fit()
     centre = np.array([negative[x].mean(), negative[y].mean()])
     for size in (1, 2, 3):
-        panel.plot(*ellipse(centre, evidence.kernel[np.ix_((i, j), (i, j))], size), "-", color="0.5", lw=0.8)
+        outline = ellipse(centre, evidence.kernel[np.ix_((i, j), (i, j))], size)
+        panel.curves.append(Curve(outline[0], outline[1], KERNEL))
     if (x, y) in (("sum", "mean"), ("mean", "sum")):
-        _draw_limits(panel, evidence.smallest, x == "sum")
-    panel.set(xlabel=LABELS[x], ylabel=LABELS[y])
+        panel.curves += _limits(panel, evidence.smallest, x == "sum")
+    return panel
 
 
 def ellipse(centre: np.ndarray, covariance: np.ndarray, size: float) -> np.ndarray:
@@ -136,29 +112,29 @@ def ellipse(centre: np.ndarray, covariance: np.ndarray, size: float) -> np.ndarr
     return centre[:, None] + size * (axes * np.sqrt(np.maximum(variances, 0))) @ circle
 
 
-def _draw_limits(panel: Axes, smallest: float, sum_along_x: bool) -> None:
-    """Draw where sum/√n has its limit and where n is 10 to 10,000; sum and mean are logarithms, mean = sum − log n."""
-    total = np.array(panel.get_xlim() if sum_along_x else panel.get_ylim())
-    lines = [(total - np.log10(n), ":") for n in SIZES]
+def _limits(panel: Panel, smallest: float, sum_along_x: bool) -> list[Curve]:
+    """Return where n is 10 to 10,000 and where sum/√n has its limit; in logarithms, mean = sum − log n."""
+    total = np.array(panel.xlim if sum_along_x else panel.ylim)
+    lines = [(total - np.log10(n), DOTTED) for n in SIZES]
     if smallest > 0:
-        lines.append((2 * np.log10(smallest) - total, "--"))
-    for mean, style in lines:
-        panel.plot(*((total, mean) if sum_along_x else (mean, total)), style, color="0.3", lw=0.8)
+        lines.append((2 * np.log10(smallest) - total, DASHED))
+    return [Curve(total, mean, LIMIT, dash) if sum_along_x else Curve(mean, total, LIMIT, dash) for mean, dash in lines]
 
 
-def draw_skellam(skellam: np.ndarray) -> Figure:
-    """Return a figure of the cumulative distribution of the Skellam variable, against the normal one."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.5 * PANEL, 1.2 * PANEL), layout="constrained")
-    panel = figure.subplots()
+def draw_skellam(skellam: np.ndarray) -> Panel:
+    """Return the cumulative distribution of the Skellam variable, against the normal one."""
+    panel = Panel("(P - N) / sqrt(P + N), in units of its scatter", "cumulative fraction")
     scaled = cumulative(skellam)
-    panel.step(scaled, np.arange(1, len(scaled) + 1) / len(scaled), where="post", color="black", lw=1, label="negative")
+    steps = np.repeat(np.arange(len(scaled) + 1) / max(len(scaled), 1), 2)[1:-1]
     normal = np.linspace(-4, 4, 161)
-    panel.plot(normal, [0.5 * (1 + erf(x / sqrt(2))) for x in normal], color=NEGATIVE, lw=1, label="normal")
-    panel.set(xlabel="(P - N) / sqrt(P + N), in units of its scatter", ylabel="cumulative fraction", ylim=(0, 1))
-    panel.legend(frameon=False, loc="upper left")
-    return figure
+    below = np.array([0.5 * (1 + erf(x / sqrt(2))) for x in normal])
+    panel.curves = [
+        Curve(np.repeat(scaled, 2), steps, RELIABLE, label="negative"),
+        Curve(normal, below, NEGATIVE, label="normal"),
+    ]
+    panel.fit()
+    panel.ylim = (0.0, 1.0)
+    return panel
 
 
 def cumulative(skellam: np.ndarray) -> np.ndarray:
