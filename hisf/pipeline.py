@@ -307,17 +307,26 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     """Take the stages in their order."""
     workspace = job.memory.workspace(job.tiling.wanted[0], journal)
     result, blanks = begin(job, workspace, report, progress)
+    result = _search(job, result, workspace, journal, report, progress)
+    import_ahead(["astropy.wcs"])
+    result = _make_sources(job, result, blanks, workspace, report, progress)  # and let the searched cube go
+    return _publish(job, result, report, progress)
+
+
+def _search(
+    job: Job, result: Result, workspace: Workspace, journal: Journal, report: Report, progress: Progress
+) -> Result:
+    """Let the finders look; return the result with the mask of what they found."""
     searched = result.searched
     assert searched is not None
     searchers = [finder for finder in job.finders if finder.name != InputMask.name]
     with open_workers(job.settings, job.memory.limit // (job.memory.workers + 1), job.threads) as workers:
         mask = run_finders(searchers, searched, workspace, progress, job.tiling, journal, workers)
-    import_ahead(["astropy.wcs"])
     result = replace(result, mask=mask)
     report.products += write_products(job.products, Moment.FOUND, result, job.base)
     given = [finder for finder in job.finders if finder not in searchers]
     run_finders(given, searched, workspace, progress, job.tiling, found=mask)
-    return conclude(job, result, blanks, workspace, report, progress)
+    return result
 
 
 def begin(job: Job, workspace: Workspace, report: Report, progress: Progress) -> tuple[Result, bool]:
@@ -349,6 +358,13 @@ def conclude(
     NothingFoundError
         No source is left.
     """
+    return _publish(job, _make_sources(job, result, blanks, workspace, report, progress), report, progress)
+
+
+def _make_sources(
+    job: Job, result: Result, blanks: bool, workspace: Workspace, report: Report, progress: Progress
+) -> Result:
+    """Link, judge and grow; return the result with the sources and without the searched cube, which is done with."""
     settings, cube, searched, mask = job.settings, job.cube, result.searched, result.mask
     assert searched is not None and mask is not None
     report.detected = len(mask.voxels())
@@ -380,7 +396,13 @@ def conclude(
     if cube.improved:
         sources = mark_fragments(sources)
     report.kept = len(sources)
+    return replace(result, sources=sources, searched=None)
 
+
+def _publish(job: Job, result: Result, report: Report, progress: Progress) -> Catalogue:
+    """Measure the sources and write what is made of them."""
+    settings, cube, sources = job.settings, job.cube, result.sources
+    assert sources is not None and result.measured is not None
     _describe_coordinates(cube, settings)
     several = sum(finder.name != InputMask.name for finder in job.finders) > 1
     own = [FINDERS] * several + [*ESTIMATED] * bool(job.appraisal)
@@ -390,7 +412,7 @@ def conclude(
         catalogue = catalogue.shifted(cube.region.x0, cube.region.y0, cube.region.z0)
     require_unchanged(settings, job.inputs)
     with progress.stage("write", len(job.products), "product"):
-        result = replace(result, sources=sources, catalogue=catalogue)
+        result = replace(result, catalogue=catalogue)
         report.products += write_products(job.products, Moment.DONE, result, job.base)
     return catalogue
 

@@ -14,6 +14,7 @@ from astropy.io import fits
 
 from hisf.data.box import Box, Shape
 from hisf.data.fits_voxels import Scaling
+from hisf.data.hdf5_file import open_hdf5
 from hisf.errors import FileAccessError, HisfError, InputError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -41,17 +42,15 @@ class Hdf5Voxels:
     Raises
     ------
     FileAccessError
-        The file cannot be opened.
+        The file cannot be opened, or it is damaged.
     InputError
         There is no data set of 1 to 4 axes, there are several, or two of the leading axes are longer than 1.
     """
 
     def __init__(self, path: Path, dataset: str = "") -> None:
-        import h5py
-
         self._made_of = path, dataset
         try:
-            self.file = h5py.File(path, "r")
+            self.file = open_hdf5(path)
         except OSError as error:
             raise FileAccessError(f"{path}: the HDF5 file cannot be opened ({error}).") from None
         try:

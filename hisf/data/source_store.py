@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from hisf.data.box import Box, Shape
+from hisf.data.hdf5_file import open_hdf5
 from hisf.data.source import Source, SourceList
-from hisf.errors import FileAccessError, InputError
+from hisf.errors import FileAccessError, HisfError, InputError
 
 FORMAT = "hisf sources 1"
 SCALARS = tuple(f.name for f in fields(Source) if f.name not in ("voxels", "box", "undilated", "finders", "estimates"))
@@ -90,12 +91,10 @@ def read_part(path: Path) -> Part:
     InputError
         It is another kind of file.
     """
-    import h5py
-
     if not path.is_file():
         raise FileAccessError(f"{path}: no such file; output.writeSources = true in every job makes one.")
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(f"{path} holds no sources for hisf merge; give the NAME_sources.h5 of every job.")
             shape = tuple(int(n) for n in file.attrs["shape"])
@@ -103,7 +102,7 @@ def read_part(path: Path) -> Part:
             settings = json.loads(file.attrs["settings"])
             sources = SourceList((shape[0], shape[1], shape[2]), _sources(file))
             return _sound(Part(path.name, settings, region, float(file.attrs["rms"]), sources))
-    except InputError:
+    except HisfError:
         raise
     except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
         raise InputError(f"{path} is no sources file or a damaged one ({error}); run its job again.") from None

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hisf.data.hdf5_file import open_hdf5
 from hisf.data.hdf5_voxels import is_hdf5
 from hisf.data.sdc2_table import read_sdc2
-from hisf.errors import FileAccessError, InputError
+from hisf.errors import FileAccessError, HisfError, InputError
 
 SDC2 = "SDC2 text"
 FITS_START = b"SIMPLE  ="
@@ -146,20 +147,22 @@ def parse_hdf5(path: Path) -> RawTable:
 
     Raises
     ------
+    FileAccessError
+        The HDF5 library does not survive the file.
     InputError
         There is no such data set, or the file is damaged.
     """
     import h5py
 
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             dataset = file.get("catalogue")
             if not isinstance(dataset, h5py.Dataset) or not dataset.dtype.names:
                 raise InputError(f"{path} has no data set `catalogue` with columns; it is not a catalogue.")
             data, attributes = dataset[()], dataset.attrs
             named = [str(n) for n in attributes.get("columns", data.dtype.names)]
             units = dict(zip(named, [str(u) for u in attributes.get("units", [""] * len(named))], strict=False))
-    except InputError:
+    except HisfError:
         raise
     except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
         raise InputError(f"{path} is not a readable HDF5 file: {error}.") from None

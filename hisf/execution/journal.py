@@ -1,12 +1,14 @@
 """What a run leaves behind when it is interrupted: every finished tile, and whatever else took long to compute.
 
 The journal is a folder with one small HDF5 file per entry. An entry is written beside and renamed, so that it is
-there whole or not at all, whenever the process is killed; no file is ever changed.
+there whole or not at all, whenever the process is killed; no file is ever changed. The digest of an entry follows it,
+so that the HDF5 library is spared what a disk or a copy has damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -21,6 +23,7 @@ from hisf.errors import FileAccessError, InputError
 log = logging.getLogger(__name__)
 
 WRITTEN_BY = "fingerprint.json"
+DIGEST = 32  # bytes of a SHA-256
 
 
 class Journal:
@@ -60,7 +63,11 @@ class Journal:
         if not path.exists():
             return None
         try:
-            with h5py.File(path, "r") as file:
+            content = path.read_bytes()
+            entry, digest = content[:-DIGEST], content[-DIGEST:]
+            if hashlib.sha256(entry).digest() != digest:
+                raise ValueError("its digest is another one")
+            with h5py.File(io.BytesIO(entry), "r") as file:
                 values = file["values"][()]
                 return np.cumsum(values) if file["values"].attrs["ascending"] else np.asarray(values)
         except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
@@ -86,13 +93,13 @@ class Journal:
         ascending = values.ndim == 1 and values.dtype.kind == "i" and bool((np.diff(values) >= 0).all())
 
         def write(path: Path) -> None:
-            with h5py.File(path, "w") as file:
+            entry = io.BytesIO()
+            with h5py.File(entry, "w") as file:
                 packed = np.diff(values, prepend=values.dtype.type(0)) if ascending else values
-                options = (
-                    {"compression": "gzip", "shuffle": True, "fletcher32": True} if packed.size and packed.ndim else {}
-                )
+                options = {"compression": "gzip", "shuffle": True} if packed.size and packed.ndim else {}
                 file.create_dataset("values", data=packed, **options).attrs["ascending"] = ascending
                 file.attrs["name"] = name
+            path.write_bytes(entry.getvalue() + hashlib.sha256(entry.getvalue()).digest())
 
         try:
             if not self.folder.exists():

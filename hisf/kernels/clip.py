@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-_PIECE = 32768  # values that one thread looks at, small enough for the second-level cache
+_PIECE = 32768  # values that one thread looks at: they stay in the second-level cache, and uint16 counts them
 _BLOCK = 64  # values that are looked at one by one where there is something among them
 
 
@@ -32,7 +32,7 @@ def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64]
     if float(limit) > level:  # the next one below separates the same values
         limit = np.nextafter(limit, flat.dtype.type(-np.inf))
     pieces = -(-flat.size // _PIECE)
-    places, counts = np.empty(pieces * _PIECE, np.int32), np.zeros(pieces, np.int64)
+    places, counts = np.empty(pieces * _PIECE, np.uint16), np.zeros(pieces, np.int64)
     words = flat.view(f"i{flat.itemsize}")
     magnitude = words.dtype.type(np.iinfo(words.dtype).max)  # all bits but the sign; such numbers sort like floats
     _search(flat, words, limit, limit.view(words.dtype), magnitude, places, counts)

@@ -35,7 +35,7 @@ class Result:
     settings : Settings
     cube : Cube
     searched, measured : Voxels
-        The preconditioned cube, and the one on which sources are measured.
+        The preconditioned cube, which is let go once there are sources, and the one on which they are measured.
     steps : tuple of Step
         The preconditioning steps that ran.
     mask : MaskStore
