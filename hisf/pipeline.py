@@ -20,11 +20,12 @@ from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundError, OutOfMemoryError
 from hisf.execution.ahead import import_ahead
+from hisf.execution.compiling import compile_ahead
 from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
 from hisf.execution.lock import locked
-from hisf.execution.machine import say_when_compiling, set_threads, usable_memory
+from hisf.execution.machine import set_threads, usable_memory
 from hisf.execution.plan import MemoryPlan, plan_memory
 from hisf.execution.progress import Progress
 from hisf.execution.statistics import Survey, survey
@@ -35,7 +36,7 @@ from hisf.settings import Settings, validate
 from hisf.stages.appraise.choose import NETWORK_FINDER, NONE, chosen_appraisal
 from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
-from hisf.stages.finders.choose import chosen_finders
+from hisf.stages.finders.choose import CLASSIC, chosen_finders
 from hisf.stages.finders.contract import Finder
 from hisf.stages.finders.mask import InputMask
 from hisf.stages.finders.run import run_finders
@@ -233,7 +234,7 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     chosen = choose_stages(settings, manager)
     report.finders = [cls.name for cls in chosen.finders]
     products = manager.active("products", settings)
-    say_when_compiling()
+    compile_ahead(CLASSIC in report.finders)
     threads = set_threads(settings["pipeline.threads"])
     base = report.base = product_base(settings)
     check_places(_places(settings, base, products), replacing or settings["output.overwrite"])

@@ -55,20 +55,6 @@ def _load_functions_of_numba() -> None:
     arraymath._HAVE_BLAS = True
 
 
-def say_when_compiling() -> None:
-    """Tell the user, on the first run after installing, what the compiled kernels are waiting for."""
-    from numba import config
-
-    chosen = Path(str(getattr(config, "CACHE_DIR", "")))
-    places = [Path(__file__).parent.parent / "kernels" / "__pycache__", chosen, _user_cache()]
-    if not any(next(place.rglob("*.nbi"), None) for place in places if place.name):
-        log.log(NOTICE, "First run: compiling for this processor takes up to a minute, once.")
-
-
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
-
-
 def usable_memory(wanted: str = "") -> int:
     """Return the bytes that a run may use.
 

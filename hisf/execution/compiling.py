@@ -1,0 +1,109 @@
+"""The first run after installing: kernels are compiled by several processes at once, and kept for all later runs.
+
+`python -m hisf.execution.compiling FOLDER GROUP` compiles a group of kernels, as a run in FOLDER needs them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hisf.execution.machine import NOTICE
+
+log = logging.getLogger(__name__)
+
+COMPILING = "HISF_COMPILING"  # in the environment of a process that compiles for another one
+SHAPE = (24, 40, 44)
+SETTINGS = (
+    "scaleNoise.enable=true",
+    "scfind.kernelsXY=0",
+    "scfind.kernelsZ=0",
+    "scfind.threshold=2.5",
+    "linker.minSizeXY=1",
+    "linker.minSizeZ=1",
+    "reliability.enable=true",
+    "reliability.threshold=0",
+    "reliability.minSNR=0",
+    "dilation.enable=true",
+)
+
+
+def compile_ahead(search: bool) -> None:
+    """Compile what has not been compiled for this processor, and say so; nothing on any but the first run.
+
+    Parameters
+    ----------
+    search : bool
+        Whether the kernels of S+C will be needed; two processes then compile them, which takes half the time.
+    """
+    if _compiled() or COMPILING in os.environ:
+        return
+    log.log(NOTICE, "First run: compiling for this processor takes up to half a minute, once.")
+    if not search or not sys.executable:
+        return
+    with tempfile.TemporaryDirectory(prefix="hisf-") as folder:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", __name__, folder, group], env={**os.environ, COMPILING: "1"},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )
+            for group in GROUPS
+        ]  # fmt: skip
+        try:
+            for process in processes:  # one that fails leaves it to the run itself
+                process.wait()
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+def _compiled() -> bool:
+    """Return whether there are compiled kernels, beside the sources or in the user's own folder."""
+    from numba import config
+
+    chosen = str(getattr(config, "CACHE_DIR", ""))
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
+    places = [Path(chosen)] if chosen else [Path(__file__).parent.parent / "kernels" / "__pycache__", user]
+    return any(next(place.rglob("*.nbi"), None) for place in places)
+
+
+def _smooth(folder: Path) -> None:
+    """Compile what smooths a cube, and looks at the result."""
+    from hisf.data.voxels import ArrayVoxels
+    from hisf.kernels.clip import above
+    from hisf.stages.finders.smoothing import smoothed_slabs
+
+    for _, values in smoothed_slabs(ArrayVoxels(_noise()), np.zeros(1, np.int64), 3.0, 3, 1.0):
+        above(values, 1.0)
+
+
+def _run(folder: Path) -> None:
+    """Compile what a run calls besides: it finds, links, judges and grows sources in a small cube."""
+    from astropy.io import fits
+
+    from hisf.pipeline import run
+    from hisf.plugins import PluginManager
+    from hisf.settings import load_settings
+
+    fits.writeto(folder / "cube.fits", _noise())
+    settings = [f"input.data={folder / 'cube.fits'}", f"output.directory={folder}", *SETTINGS]
+    manager = PluginManager(foreign=False)
+    run(load_settings(settings, manager.parameters()), manager)
+
+
+def _noise() -> np.ndarray:
+    return np.random.default_rng(1).standard_normal(SHAPE, np.float32)
+
+
+GROUPS: dict[str, Callable[[Path], None]] = {"smooth": _smooth, "run": _run}
+
+if __name__ == "__main__":
+    GROUPS[sys.argv[2]](Path(sys.argv[1]))

@@ -1,0 +1,80 @@
+"""The first run after installing."""
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hisf.execution import compiling
+from hisf.testing import make_cube, write_fits
+
+
+def hisf(arguments, folder, **environment):
+    command = [sys.executable, "-m", "hisf", "run", *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
+
+
+def test_first_run_compiles_all_that_a_search_needs(tmp_path):
+    """Into an empty cache: the run itself, whose kernels are wider, then has nothing to compile."""
+    write_fits(tmp_path / "cube.fits", *make_cube((40, 50, 60)))
+    settings = [
+        "input.data=cube.fits", "scaleNoise.enable=true", "scfind.kernelsXY=0,3,6", "scfind.kernelsZ=0,3,7",
+        "scfind.threshold=4", "linker.minSizeXY=1", "linker.minSizeZ=1", "reliability.enable=true",
+        "reliability.threshold=0.1", "dilation.enable=true", "output.overwrite=true",
+    ]  # fmt: skip
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
+    first = hisf(settings, tmp_path, **environment)
+    assert "First run: compiling" in first.stderr + first.stdout
+    assert "[cache] data loaded" in first.stdout and "[cache] data saved" not in first.stdout
+    assert "First run" not in hisf(settings, tmp_path, **environment).stderr
+
+
+@pytest.fixture
+def first_run(monkeypatch):
+    """No kernel has been compiled; no process is started but those in the list."""
+    started = []
+    monkeypatch.delenv(compiling.COMPILING, raising=False)
+    monkeypatch.setattr(compiling, "_compiled", lambda: False)
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(compiling.subprocess, "Popen", Noted)
+    return started
+
+
+def test_processes_that_fail_leave_it_to_the_run(first_run, monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "GROUPS", {"unknown": None})
+    with caplog.at_level(logging.INFO):
+        compiling.compile_ahead(True)
+    assert "First run" in caplog.text
+    assert [process.returncode for process in first_run] == [1]
+
+
+def test_an_interrupt_ends_the_processes(first_run, monkeypatch):
+    def interrupted(self, timeout=None):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiling.subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compiling.compile_ahead(True)
+    assert len(first_run) == 2 and all(process.poll() is not None for process in first_run)
+
+
+@pytest.mark.parametrize("search", [True, False])
+def test_later_runs_start_nothing(first_run, monkeypatch, search, caplog):
+    monkeypatch.setattr(compiling, "_compiled", lambda: True)
+    compiling.compile_ahead(search)
+    assert not first_run and not caplog.text
+
+
+def test_without_a_search_nothing_is_compiled_ahead(first_run):
+    compiling.compile_ahead(False)
+    assert not first_run
