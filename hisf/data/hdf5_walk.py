@@ -4,10 +4,12 @@ Damaged files can crash libhdf5 or keep it busy for ever, which no `except` help
 """
 
 import contextlib
+import signal
 import sys
 
 import h5py
 
+LIMIT = 120  # seconds after which it ends by itself, whoever waits for it or has gone
 LARGE = 1 << 26  # bytes; of what is larger one value is read
 
 
@@ -37,4 +39,6 @@ def _look(item: h5py.Group | h5py.Dataset, seen: set[object]) -> None:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "alarm"):
+        signal.alarm(LIMIT)
     walk(sys.argv[1])
