@@ -1,12 +1,11 @@
 """Whatever stands in a header, a par file, a catalogue or a truth table: a result or one sentence, no traceback."""
 
-import subprocess
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 
 import pytest
+from astropy.io import votable
 from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -52,7 +51,7 @@ WAYS = st.sampled_from([
     ["parameter.physical=true", "output.writeMoments=true", "output.writeCubelets=true", "output.writePV=true"],
     ["output.writeRegions=true", "output.writeKarma=true", "output.writeMask2d=true", "scaleNoise.enable=true"],
     ["pipeline.compatibility=improved", "appraise.method=forska"],
-
+    ["pipeline.finder=cnn", "cnn.confidence=0"],
 ])  # fmt: skip
 
 
@@ -98,21 +97,32 @@ UNITS = st.sampled_from(["", "Hz", "km/s", "pix", "Jy*Hz", "Jy.km/s", "nonsense"
     units=st.tuples(UNITS, UNITS),
     kind=st.sampled_from(["votable", "fits"]),
 )
-def any_number_in_a_catalogue(rows, units, kind):
+def test_any_number_in_a_catalogue(rows, units, kind):
     table = Table(rows=rows or None, names=["ra", "dec", "freq", "w20", "f_sum", "rel"], dtype=[float] * 6)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, unit in zip(("w20", "f_sum"), units, strict=True):
             table[name].unit = unit
-        table.write(Path(folder, "cat"), format=kind)
+        write(table, Path(folder, "cat"), kind)
         assert len(read_catalogue(Path(folder, "cat"))) == len(rows)
 
 
-def test_any_number_in_a_catalogue():
-    """In a process of its own: one in which the network has appraised does not survive so many tables of astropy."""
-    code = "import test_properties; test_properties.any_number_in_a_catalogue()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def write(table, path, kind):
+    """Write a catalogue, a VOTable not with astropy's compiled writer, which `Table.write` takes.
+
+    That writes a zero behind its memory after a row of exactly 256, 512, … bytes (astropy issue 20419, in 8.0.2 too);
+    what lies there is broken, and a later garbage collection may end in a segmentation fault.
+    """
+    if kind == "votable":
+        votable.writeto(votable.from_table(table), str(path))
+    else:
+        table.write(path, format=kind)
+
+
+def test_astropys_compiled_writer_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(votable.tree.tablewriter, "write_tabledata", None)
+    write(Table({"ra": [1.0]}), tmp_path / "cat", "votable")
+    assert "<TD>1</TD>" in (tmp_path / "cat").read_text()
 
 
 NAMES = "id ra dec hi_size line_flux_integral central_freq pa i w20"

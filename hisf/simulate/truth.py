@@ -130,4 +130,5 @@ def write_votable(path: Path, table: QTable) -> None:
 
     votable = from_table(table, table_id="truth")
     votable.description = "Galaxies in a cube made by hisf simulate"
+    # not Table.write, whose compiled writer breaks memory after a row of 256, 512, … bytes (astropy issue 20419)
     writeto(votable, str(path), tabledata_format="tabledata")
