@@ -17,8 +17,8 @@ import numpy as np
 from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
-_LANES = 64  # most rows or columns smoothed together: enough independent recursions to hide the latency of one
-_BUFFER = 131072  # bytes of a buffer above which half as many lanes are faster (measured)
+_LANES = 128  # most rows or columns smoothed together: what a step costs besides is shared by them
+_BUFFER = 1 << 19  # bytes of a buffer above which half as many lanes are taken: two stay in the second-level cache
 _CHUNK = 512  # pixels along x that one spectral recursion carries along
 _PASSES = (3, 4, 5, 6)  # numbers of boxcars tried for a Gaussian (spec sofia2 §3.5)
 
@@ -218,50 +218,55 @@ def _blank_to_zero(values, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _pass(source, first, out, place, lanes, halfwidth, factor, zeros):  # type: ignore[no-untyped-def]
-    """Run a boxcar along axis 0 over `lanes` columns of `source` from `first` on, into `out` from column `place`."""
+def _pass(source, first, out, place, lanes, halfwidth, factor, zeros, level):  # type: ignore[no-untyped-def]
+    """Run a boxcar along axis 0 over `lanes` columns of `source` from `first` on, into `out` from column `place`.
+
+    The recursion runs in `level`, apart from `out`: were it read back from there, the compiler could not tell one row
+    from the next and would not vectorise.
+    """
     length, width = source.shape[0], 2 * halfwidth + 1
-    zeros = zeros[:lanes]  # slices, since an index that may be negative keeps loops from being vectorised
-    result = out[length - 1][place : place + lanes]
+    zeros, level = zeros[:lanes], level[:lanes]  # slices, since an index that may be negative has the same effect
     for lane in range(lanes):
-        result[lane] = 0
+        level[lane] = 0
     for n in range(length - 1 + halfwidth, length - 2 - halfwidth, -1):
         entering = source[n][first : first + lanes] if 0 <= n < length else zeros
         for lane in range(lanes):
-            result[lane] += entering[lane]
+            level[lane] += entering[lane]
+    result = out[length - 1][place : place + lanes]
     for lane in range(lanes):
-        result[lane] *= factor
+        level[lane] *= factor
+        result[lane] = level[lane]
     for n in range(length - 2, -1, -1):
-        previous, result = result, out[n][place : place + lanes]
+        result = out[n][place : place + lanes]
         entering = source[n - halfwidth][first : first + lanes] if n >= halfwidth else zeros
         leaving = source[n - halfwidth + width][first : first + lanes] if n - halfwidth + width < length else zeros
         for lane in range(lanes):
-            result[lane] = previous[lane] + (entering[lane] - leaving[lane]) * factor
+            level[lane] += (entering[lane] - leaving[lane]) * factor
+            result[lane] = level[lane]
 
 
 @njit(cache=True, nogil=True)
-def _smooth_rows(plane, out, y0, ping, pong, zeros, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
-    """Smooth a buffer's worth of rows from `y0` along x; lanes past the edge carry old numbers and are not written."""
-    lanes = ping.shape[1]  # all of them: loops over a constant get unrolled before they can be vectorised
-    rows = min(lanes, plane.shape[0] - y0)
+def _smooth_rows(plane, out, y0, ping, pong, zeros, level, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+    """Smooth a buffer's worth of rows from `y0` along x."""
+    rows = min(ping.shape[1], plane.shape[0] - y0)
     _to_lanes(plane[y0 : y0 + rows], ping)
     start = np.int64(0)  # a literal 0 would be compiled apart
     for _ in range(passes):
-        _pass(ping, start, pong, start, lanes, halfwidth, factor, zeros)
+        _pass(ping, start, pong, start, rows, halfwidth, factor, zeros, level)
         ping, pong = pong, ping
     _from_lanes(ping, out[y0 : y0 + rows])
 
 
 @njit(cache=True, nogil=True)
-def _smooth_columns(out, x0, ping, pong, zeros, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+def _smooth_columns(out, x0, ping, pong, zeros, level, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
     """Smooth a buffer's worth of columns from `x0` along y, in place."""
     columns = min(ping.shape[1], out.shape[1] - x0)
     start = np.int64(0)  # a literal 0 would be compiled apart
-    _pass(out, x0, ping, start, columns, halfwidth, factor, zeros)
+    _pass(out, x0, ping, start, columns, halfwidth, factor, zeros, level)
     for _ in range(passes - 2):
-        _pass(ping, start, pong, start, columns, halfwidth, factor, zeros)
+        _pass(ping, start, pong, start, columns, halfwidth, factor, zeros, level)
         ping, pong = pong, ping
-    _pass(ping, start, out, x0, columns, halfwidth, factor, zeros)
+    _pass(ping, start, out, x0, columns, halfwidth, factor, zeros, level)
 
 
 @njit(cache=True, nogil=True)
@@ -333,17 +338,17 @@ def _smooth_parts(planes, out, parts, threads, along_x, along_y, passes, halfwid
     rows, columns = (ny + lanes - 1) // lanes, (nx + lanes - 1) // lanes
     for thread in prange(threads):
         buffers = np.zeros((2, length, lanes), out.dtype)
-        zeros = np.zeros(max(nx, lanes), out.dtype)
+        zeros, level = np.zeros(lanes, out.dtype), np.zeros(lanes, out.dtype)
         for n in range(thread, nz * parts, threads):
             z, part = n // parts, n % parts
             if along_x:
                 ping, pong = buffers[0, :nx], buffers[1, :nx]
                 for block in range(part * rows // parts, (part + 1) * rows // parts):
-                    _smooth_rows(planes[z], out[z], block * lanes, ping, pong, zeros, passes, halfwidth, factor)
+                    _smooth_rows(planes[z], out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
             if along_y:
                 ping, pong = buffers[0, :ny], buffers[1, :ny]
                 for block in range(part * columns // parts, (part + 1) * columns // parts):
-                    _smooth_columns(out[z], block * lanes, ping, pong, zeros, passes, halfwidth, factor)
+                    _smooth_columns(out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -357,8 +362,20 @@ def _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fre
         y, x0 = n // chunks, n % chunks * _CHUNK
         x1 = min(x0 + _CHUNK, nx)
         size = x1 - x0
-        window = np.zeros((width, size), planes.dtype)  # the channels under the boxcar
         level = np.zeros(size, planes.dtype)
+        if not fresh and last - first < width:  # filling a window would take longer than reading each channel twice
+            level[:] = above[y, x0:x1]
+            zeros = np.zeros(size, planes.dtype)
+            for z in range(last - 1, first - 1, -1):
+                low, high = z - halfwidth, z + 1 + halfwidth
+                entering = planes[(low - z_offset) % planes.shape[0], y, x0:x1] if low >= 0 else zeros
+                leaving = planes[(high - z_offset) % planes.shape[0], y, x0:x1] if high < depth else zeros
+                result = out[z - first, y, x0:x1]
+                for lane in range(size):
+                    level[lane] += (_or0(entering[lane]) - _or0(leaving[lane])) * factor
+                    result[lane] = level[lane]
+            continue
+        window = np.zeros((width, size), planes.dtype)  # the channels under the boxcar
         start = last - 1 if fresh else last  # the channel whose window is filled first, from its top
         for z in range(start + halfwidth, max(start - halfwidth, 0) - 1, -1):
             if z < depth:
