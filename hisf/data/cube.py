@@ -17,6 +17,8 @@ from hisf.data.units import Scales, read_scales
 from hisf.data.wcs import WorldCoordinates, describe_axis
 from hisf.errors import InputError
 
+PIECE = 1 << 17  # voxels that are looked at together, so that they come from the cache
+
 
 class StoredVoxels(Protocol):
     """What an opener returns beside the header: voxels as they lie in a file."""
@@ -124,9 +126,12 @@ class Cube:
     def read(self, box: Box) -> np.ndarray:
         """Return the voxels of ``box`` in native byte order, a new array; infinite values become NaN (spec §2.1)."""
         values = self._stored.read(box.shift(self.region.z0, self.region.y0, self.region.x0))
-        infinite = np.isinf(values)
-        if infinite.any():
-            values[infinite] = np.nan
+        flat = values.reshape(-1)
+        for first in range(0, flat.size, PIECE):
+            piece = flat[first : first + PIECE]
+            infinite = np.isinf(piece)
+            if infinite.any():
+                piece[infinite] = np.nan
         return values
 
     @property

@@ -40,16 +40,17 @@ class Scaling:
         return self.scale == 1.0 and self.zero == 0.0
 
     def apply(self, stored: np.ndarray) -> np.ndarray:
-        """Return physical values in native byte order, a new array."""
+        """Return physical values: a new array, or ``stored`` itself where they stand there as they are."""
         if self.integer:
             values = (self.zero + self.scale * stored.astype(np.float64)).astype(np.float32)
             if self.blank is not None:
                 values[stored == self.blank] = np.nan
             return values
+        if self.trivial:
+            return stored
         values = stored.astype(stored.dtype.newbyteorder("="))
-        if not self.trivial:
-            values *= values.dtype.type(self.scale)
-            values += values.dtype.type(self.zero)
+        values *= values.dtype.type(self.scale)
+        values += values.dtype.type(self.zero)
         return values
 
 
@@ -106,8 +107,7 @@ class FitsVoxels:
 
     def read_stored(self, box: Box) -> np.ndarray:
         """Return the values of ``box`` as they stand in the file (for integer masks), native byte order."""
-        native = self._mapped.dtype.newbyteorder("=")
-        return self._by_pieces(box, native, lambda stored: stored.astype(native))
+        return self._by_pieces(box, self._mapped.dtype.newbyteorder("="), lambda stored: stored)
 
     def _by_pieces(self, box: Box, dtype: np.dtype, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Read a few channels at a time and hand their pages back, so that they do not count as memory in use."""
@@ -117,11 +117,10 @@ class FitsVoxels:
         row = self.shape[2] * stored.itemsize
         touched = 2 * PAGES + rows * min(row, columns * stored.itemsize + PAGES)  # by one channel, at most
         channels = max(1, RELEASE // max(1, touched))
-        values = convert(stored) if depth <= channels else np.empty(stored.shape, dtype)
-        for z in range(0, depth, channels) if depth > channels else ():
+        values = np.empty(stored.shape, dtype)
+        for z in range(0, depth, channels):
             values[z : z + channels] = convert(stored[z : z + channels])
             self._release(channels * touched)
-        self._release(min(depth, channels) * touched)
         return values
 
     def _require_whole(self) -> None:

@@ -90,7 +90,7 @@ class Hdf5Voxels:
 
     def read(self, box: Box) -> np.ndarray:
         """Return the physical values of ``box``, a new array in native byte order."""
-        return self.scaling.apply(self._section(box))
+        return self.scaling.apply(self._section(box)).astype(self.dtype, copy=False)
 
     def read_stored(self, box: Box) -> np.ndarray:
         """Return the values of ``box`` as they stand in the file, native byte order."""

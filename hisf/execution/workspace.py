@@ -53,9 +53,14 @@ class FilteredVoxels:
     def read(self, box: Box) -> np.ndarray:
         """Return the transformed voxels of ``box``, a new array."""
         if not self._whole_spectra:
-            return self._transform(np.array(self._voxels.read(box)), box)
+            return self._transform(self._copy(box), box)
         columns = replace(box, z0=0, z1=self.shape[0])
-        return self._transform(np.array(self._voxels.read(columns)), columns)[box.z0 : box.z1]
+        return self._transform(self._copy(columns), columns)[box.z0 : box.z1]
+
+    def _copy(self, box: Box) -> np.ndarray:
+        """Return the voxels of ``box``, a new array, which those of a file are anyway."""
+        values = self._voxels.read(box)
+        return values.copy() if isinstance(self._voxels, ArrayVoxels) else values
 
 
 class Workspace:
