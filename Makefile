@@ -36,6 +36,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python $(FILES)
 	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(VENV)/bin/python -m compileall -q hisf
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

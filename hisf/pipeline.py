@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hisf.compiling import compile_ahead
 from hisf.data.box import Shape
 from hisf.data.catalogue import Catalogue
 from hisf.data.columns import ESTIMATED, FINDERS
@@ -20,7 +21,6 @@ from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundError, OutOfMemoryError
 from hisf.execution.ahead import import_ahead
-from hisf.execution.compiling import compile_ahead
 from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal

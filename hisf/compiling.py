@@ -1,6 +1,6 @@
 """The first run after installing: kernels are compiled by several processes at once, and kept for all later runs.
 
-`python -m hisf.execution.compiling FOLDER GROUP` compiles a group of kernels, as a run in FOLDER needs them.
+`python -m hisf.compiling FOLDER GROUP` compiles a group of kernels, as a run in FOLDER needs them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _compiled() -> bool:
 
     chosen = str(getattr(config, "CACHE_DIR", ""))
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
-    places = [Path(chosen)] if chosen else [Path(__file__).parent.parent / "kernels" / "__pycache__", user]
+    places = [Path(chosen)] if chosen else [Path(__file__).parent / "kernels" / "__pycache__", user]
     return any(next(place.rglob("*.nbi"), None) for place in places)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hisf.execution import compiling
+from hisf import compiling
 from hisf.testing import make_cube, write_fits
 
 
