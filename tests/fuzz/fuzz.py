@@ -21,7 +21,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds(kind)):
             Path(corpus, str(number)).write_bytes(seed)
-        atheris.Setup([sys.argv[0], corpus, "-max_len=20000", *options], lambda content: read(kind, content))
+        longest = f"-max_len={max(20000, 2 * max(map(len, seeds(kind))))}"  # a seed that is cut is none
+        atheris.Setup([sys.argv[0], corpus, longest, *options], lambda content: read(kind, content))
         atheris.Fuzz()
 
 
