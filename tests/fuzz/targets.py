@@ -37,7 +37,7 @@ from hisf.settings import PARAMETERS, as_template, check_settings, load_settings
 from hisf.testing import make_cube, write_fits, write_hdf5
 
 CORNER = Box(0, 1, 0, 1, 0, 1)
-LIMIT = 5.0  # seconds for the HDF5 library to look at a file
+LIMIT = 1.0  # seconds for the HDF5 library to look at a file
 
 
 def _how_it_ends(path: Path) -> str:
