@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hisf.errors import FileAccessError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WALK = Path(__file__).with_name("hdf5_walk.py")
 LIMIT = 60.0  # seconds that looking at a file may take
+COMPRESSION = 1100  # times that what is in a file may be as large as the file; gzip reaches 1032
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -32,6 +33,20 @@ def open_hdf5(path: Path) -> h5py.File:
     if end:
         raise FileAccessError(f"{path}: the HDF5 file is damaged, so that the HDF5 library {end}.")
     return h5py.File(path, "r")
+
+
+def read_all(dataset: h5py.Dataset) -> Any:
+    """Return what a data set holds.
+
+    Raises
+    ------
+    ValueError
+        It promises more than its file can hold, which would only fill the memory.
+    """
+    room = COMPRESSION * Path(dataset.file.filename).stat().st_size
+    if dataset.nbytes > room:
+        raise ValueError(f"{dataset.name} promises {dataset.nbytes} bytes, the file can hold {room} at most")
+    return dataset[()]
 
 
 def how_it_ends(path: Path) -> str:

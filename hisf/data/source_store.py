@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hisf.data.box import Box, Shape
-from hisf.data.hdf5_file import open_hdf5
+from hisf.data.hdf5_file import open_hdf5, read_all
 from hisf.data.source import Source, SourceList
 from hisf.errors import FileAccessError, HisfError, InputError
 
@@ -129,11 +129,11 @@ def _sound(part: Part) -> Part:
 
 def _sources(file):  # type: ignore[no-untyped-def]  # h5py.File -> list of Source
     table = file["sources"]
-    scalars = {name: table[name][()].tolist() for name in SCALARS}
+    scalars = {name: read_all(table[name]).tolist() for name in SCALARS}
     names = json.loads(table["estimates"].attrs["names"])
-    estimates, boxes = table["estimates"][()], table["box"][()].tolist()
-    finders = [text.decode() for text in table["finders"][()]]
-    dilated, voxels, core = table["dilated"][()], _arrays(file["voxels"]), _arrays(file["core"])
+    estimates, boxes = read_all(table["estimates"]), read_all(table["box"]).tolist()
+    finders = [text.decode() for text in read_all(table["finders"])]
+    dilated, voxels, core = read_all(table["dilated"]), _arrays(file["voxels"]), _arrays(file["core"])
     return [
         Source(
             **{name: values[i] for name, values in scalars.items()}, voxels=voxels[i], box=Box(*box),
@@ -145,7 +145,7 @@ def _sources(file):  # type: ignore[no-untyped-def]  # h5py.File -> list of Sour
 
 
 def _arrays(group):  # type: ignore[no-untyped-def]  # h5py.Group -> list of ndarray
-    return [np.cumsum(steps) for steps in np.split(group["steps"][()], np.cumsum(group["count"][()])[:-1])]
+    return [np.cumsum(steps) for steps in np.split(read_all(group["steps"]), np.cumsum(read_all(group["count"]))[:-1])]
 
 
 def moved(voxels: np.ndarray, part: Box, whole: Shape) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hisf.data.hdf5_file import open_hdf5
+from hisf.data.hdf5_file import open_hdf5, read_all
 from hisf.data.hdf5_voxels import is_hdf5
 from hisf.data.sdc2_table import read_sdc2
 from hisf.errors import FileAccessError, HisfError, InputError
@@ -159,7 +159,7 @@ def parse_hdf5(path: Path) -> RawTable:
             dataset = file.get("catalogue")
             if not isinstance(dataset, h5py.Dataset) or not dataset.dtype.names:
                 raise InputError(f"{path} has no data set `catalogue` with columns; it is not a catalogue.")
-            data, attributes = dataset[()], dataset.attrs
+            data, attributes = read_all(dataset), dataset.attrs
             named = [str(n) for n in attributes.get("columns", data.dtype.names)]
             units = dict(zip(named, [str(u) for u in attributes.get("units", [""] * len(named))], strict=False))
     except HisfError:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hisf.data import hdf5_file
-from hisf.data.hdf5_file import open_hdf5
+from hisf.data.hdf5_file import open_hdf5, read_all
 from hisf.data.hdf5_voxels import Hdf5Voxels
 from hisf.data.source_store import read_part
-from hisf.errors import FileAccessError
+from hisf.errors import FileAccessError, InputError
 from hisf.evaluate.layouts import parse_hdf5
 from hisf.testing import make_cube, write_hdf5
 
@@ -63,3 +63,15 @@ def test_walk_reads_attributes_and_data(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["AttributeManager", "Dataset"]
+
+
+def test_data_set_that_promises_more_than_the_file_holds(tmp_path):
+    """A few bytes can ask for any amount of memory: chunks that are not there are read as zeros."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("catalogue", shape=(1 << 40,), chunks=(1000,), dtype=[("ra", float)])
+        file.create_dataset("zeros", data=np.zeros(1_000_000), compression="gzip")
+    with pytest.raises(InputError, match="/catalogue promises 8796093022208 bytes"):
+        parse_hdf5(path)
+    with open_hdf5(path) as file:
+        assert not read_all(file["zeros"]).any()
