@@ -12,8 +12,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["hisf"]):  # all that the readers import
-    import hisf.nn.weights  # noqa: F401 - which its reader imports when it is called
     from targets import read, seeds
+
+    import hisf.nn.weights  # noqa: F401 - which its reader imports when it is called
 
 
 def main() -> None:
