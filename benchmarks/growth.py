@@ -5,8 +5,8 @@
 
 Seeded cubes of noise with galaxies, 500 × 400 pixels and as many channels as it takes, are searched with the same
 memory, and the time per voxel is given as a ratio to that of the first: of whole runs, process start to exit, and
-without what a run takes on a cube of 4 million voxels, which is mostly the start of Python and its libraries. The last column
-is the peak memory. Needs as much disk as the largest cube in the temporary folder, 4 GB with the sizes above.
+without what a run takes on a cube of 4 million voxels, which is mostly the start of Python and its libraries. The last
+column is the peak memory. Needs as much disk as the largest cube in the temporary folder, 4 GB with the sizes above.
 """
 
 from __future__ import annotations
