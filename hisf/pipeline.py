@@ -234,7 +234,6 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     chosen = choose_stages(settings, manager)
     report.finders = [cls.name for cls in chosen.finders]
     products = manager.active("products", settings)
-    compile_ahead(CLASSIC in report.finders)
     threads = set_threads(settings["pipeline.threads"])
     base = report.base = product_base(settings)
     check_places(_places(settings, base, products), replacing or settings["output.overwrite"])
@@ -331,7 +330,7 @@ def _search(
 
 
 def begin(job: Job, workspace: Workspace, report: Report, progress: Progress) -> tuple[Result, bool]:
-    """Precondition the cube and measure its noise.
+    """Precondition the cube and measure its noise; on the first run, compile what is needed from here on.
 
     Returns
     -------
@@ -340,6 +339,7 @@ def begin(job: Job, workspace: Workspace, report: Report, progress: Progress) ->
     blanks : bool
         Whether there are blank voxels.
     """
+    compile_ahead(any(finder.name == CLASSIC for finder in job.finders))
     searched = precondition(job.cube, job.steps, workspace, progress)
     measured = reload(job.cube, searched, job.steps)
     result = Result(job.settings, job.cube, searched=searched, measured=measured, steps=tuple(job.steps))

@@ -11,8 +11,8 @@ from hisf import compiling
 from hisf.testing import make_cube, write_fits
 
 
-def hisf(arguments, folder, **environment):
-    command = [sys.executable, "-m", "hisf", "run", *arguments]
+def hisf(command, arguments, folder, **environment):
+    command = [sys.executable, "-m", "hisf", command, *arguments]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=True, env={**os.environ, **environment}
     )
@@ -27,10 +27,17 @@ def test_first_run_compiles_all_that_a_search_needs(tmp_path):
         "reliability.threshold=0.1", "dilation.enable=true", "output.overwrite=true",
     ]  # fmt: skip
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
-    first = hisf(settings, tmp_path, **environment)
+    first = hisf("run", settings, tmp_path, **environment)
     assert "First run: compiling" in first.stderr + first.stdout
     assert "[cache] data loaded" in first.stdout and "[cache] data saved" not in first.stdout
-    assert "First run" not in hisf(settings, tmp_path, **environment).stderr
+    assert "First run" not in hisf("run", settings, tmp_path, **environment).stderr
+
+
+def test_a_plan_compiles_nothing_ahead(tmp_path):
+    write_fits(tmp_path / "cube.fits", *make_cube((10, 20, 20)))
+    settings = ["input.data=cube.fits", "scfind.threshold=4", "scfind.kernelsZ=0,3"]
+    done = hisf("plan", settings, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert "scfind" in done.stdout and "First run" not in done.stdout + done.stderr
 
 
 @pytest.fixture

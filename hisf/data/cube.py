@@ -125,8 +125,8 @@ class Cube:
 
     def read(self, box: Box) -> np.ndarray:
         """Return the voxels of ``box`` in native byte order, a new array; infinite values become NaN (spec §2.1)."""
-        values = self._stored.read(box.shift(self.region.z0, self.region.y0, self.region.x0))
-        flat = values.reshape(-1)
+        values = np.ascontiguousarray(self._stored.read(box.shift(self.region.z0, self.region.y0, self.region.x0)))
+        flat = values.reshape(-1)  # a view
         for first in range(0, flat.size, PIECE):
             piece = flat[first : first + PIECE]
             infinite = np.isinf(piece)

@@ -86,3 +86,12 @@ def test_cube_without_world_coordinates(missing):
 def test_world_coordinates_that_wcslib_refuses():
     array, header = make_cube((3, 4, 5), sources=(), cards={"CTYPE2": "DEC--TAN"})  # does not go with RA---SIN
     assert as_cube(array, header).wcs is None
+
+
+def test_infinite_values_become_blank_whatever_the_order_of_the_array():
+    """Of a plugin's opener, for example, whose arrays need not be contiguous."""
+    array = np.zeros((3, 4, 5), np.float32)
+    array[1, 2, 3] = np.inf
+    cube = as_cube(array, make_header(array.shape))
+    cube._stored.read = lambda box: np.asfortranarray(array)
+    assert np.isnan(cube.read(Box.whole(cube.shape))[1, 2, 3])

@@ -31,7 +31,7 @@ def buffer_bytes(shape: Shape, itemsize: int, width: int) -> int:
 def _depths(shape: Shape, itemsize: int, half: int) -> tuple[int, int]:
     """Return how many channels a slab has, and how many are kept in the buffer."""
     depth = max(1, min(shape[0], BLOCK // max(1, shape[1] * shape[2] * itemsize)))
-    depth -= depth % 2 * (depth > 1)  # two threads, and more, have the same to do
+    depth -= depth % 2 * (depth > 1)  # an even number: two threads have the same to do
     return depth, min(shape[0], depth + 2 * half + 1)
 
 
