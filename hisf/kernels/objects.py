@@ -196,3 +196,58 @@ def near_blank(member: NDArray[np.bool_], blank: NDArray[np.bool_], offsets: Int
     if member.shape != blank.shape:
         raise ValueError(f"cut-outs must have one shape, found {member.shape} and {blank.shape}")
     return bool(blank.any()) and bool(_near_blank(member, blank, offsets))
+
+
+@njit(cache=True, nogil=True)
+def _filling_order(index: Int64Array, offsets: Int64Array, nz: int, ny: int, nx: int) -> Int64Array:
+    n = len(index)
+    order, stack = np.empty(n, np.int64), np.empty(n, np.int64)
+    reached = np.zeros(n, np.bool_)
+    order[0] = stack[0] = n - 1
+    reached[n - 1] = True
+    count = top = 1
+    while top > 0:
+        top -= 1
+        row, x = divmod(index[stack[top]], nx)
+        z, y = divmod(row, ny)
+        for k in range(len(offsets)):
+            zz, yy, xx = z + offsets[k, 0], y + offsets[k, 1], x + offsets[k, 2]
+            if not (0 <= zz < nz and 0 <= yy < ny and 0 <= xx < nx):
+                continue
+            other = xx + nx * (yy + ny * zz)
+            at = np.searchsorted(index, other)
+            if at < n and index[at] == other and not reached[at]:
+                reached[at] = True
+                order[count] = stack[top] = at
+                count += 1
+                top += 1
+    return order[:count]
+
+
+def filling_order(index: Int64Array, offsets: Int64Array, shape: Shape) -> Int64Array:
+    """Return the voxels of one object in the order in which SoFiA's fill reaches them.
+
+    Depth first from the last voxel in raster order, neighbours by ascending offset, a voxel counted when it is reached.
+
+    Parameters
+    ----------
+    index : ndarray of int64, shape (n,)
+        Raster indices of the voxels of the object, ascending; at least one.
+    offsets : ndarray of int64, shape (m, 3)
+        Offsets (dz, dy, dx) that link, in ascending raster order, from `hisf.kernels.link.offsets`.
+    shape : tuple of int
+        Shape (nz, ny, nx) of the cube.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Positions in `index`; fewer than n if the voxels are not linked to each other.
+
+    Notes
+    -----
+    Memory: 17 bytes per voxel. Time: voxels times offsets times log n. Source: the order in which SoFiA's recorded
+    means come out to the last digit (15 digits, 17 of 18 objects of three parity cases); the spec (sofia2 §3.8) has
+    the start and leaves the rest open.
+    """
+    nz, ny, nx = (int(n) for n in shape)
+    return _filling_order(index, offsets, nz, ny, nx)

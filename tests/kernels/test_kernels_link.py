@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hisf.kernels.link import Ellipsoid, VoxelLinker, label_objects, link_voxels, offsets
-from hisf.kernels.objects import group_voxels, near_blank, object_statistics
+from hisf.kernels.objects import filling_order, group_voxels, near_blank, object_statistics
 
 SHAPES = [(6, 5, 7), (1, 6, 8), (7, 1, 6), (6, 7, 1), (1, 1, 12), (12, 1, 1), (2, 3, 2)]
 RADII = list(itertools.product(range(5), range(5)))
@@ -339,3 +339,39 @@ def test_near_blank_does_not_wrap_around_and_wants_equal_shapes():
     assert near_blank(member, blank, offsets(Ellipsoid(3, 1))) is True
     with pytest.raises(ValueError, match="one shape"):
         near_blank(member, blank[:, :2], offsets(Ellipsoid(1, 1)))
+
+
+def test_filling_order_by_hand():
+    """The last voxel; its neighbours by ascending offset; then those of the last of them, and so on."""
+    mask = np.zeros((3, 3, 3), bool)
+    for voxel in [(2, 2, 2), (1, 2, 2), (2, 1, 2), (2, 2, 1), (2, 2, 0), (0, 2, 2), (2, 0, 2)]:
+        mask[voxel] = True
+    index = np.flatnonzero(mask)
+    order = filling_order(index, offsets(Ellipsoid(1, 1)), mask.shape)
+    reached = [tuple(int(a) for a in np.unravel_index(index[k], mask.shape)) for k in order]
+    # of (1, 2, 2), (2, 1, 2), (2, 2, 1), which the first voxel links to, the last comes first: its neighbour is reached
+    assert reached == [(2, 2, 2), (1, 2, 2), (2, 1, 2), (2, 2, 1), (2, 2, 0), (2, 0, 2), (0, 2, 2)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(hnp.arrays(bool, (4, 5, 6), elements=st.booleans()), st.integers(0, 2), st.integers(0, 2))
+def test_filling_order_against_a_stack(mask, r, q):
+    near = [o for o in itertools.product(range(-q, q + 1), range(-r, r + 1), range(-r, r + 1)) if links(*o, r, q)]
+    index = np.flatnonzero(mask)
+    label, count = label_objects(link_voxels(index, mask.shape, Ellipsoid(r, q)))
+    for k in range(1, count + 1):
+        members = index[label == k]
+        waiting = {tuple(map(int, np.unravel_index(i, mask.shape))) for i in members}
+        stack = [max(waiting)]
+        expected = [*stack]
+        waiting -= {*stack}
+        while stack:
+            here = stack.pop()
+            for offset in near:
+                other = tuple(a + b for a, b in zip(here, offset, strict=True))
+                if other in waiting:
+                    waiting.remove(other)
+                    stack.append(other)
+                    expected.append(other)
+        order = filling_order(members, offsets(Ellipsoid(r, q)), mask.shape)
+        assert members[order].tolist() == [int(np.ravel_multi_index(v, mask.shape)) for v in expected]

@@ -8,6 +8,7 @@ import pytest
 from hisf.data.box import Box
 from hisf.data.source import Source, SourceList
 from hisf.errors import HisfError
+from hisf.kernels.reliability import covariance
 from hisf.settings import load_settings
 from hisf.stages.reliability.density import NegativeDensity
 from hisf.testing import as_cube, make_header
@@ -31,9 +32,14 @@ def source(label, values):
 
 
 def judge(pairs=(*NEGATIVE, *POSITIVE), arguments=(), header=None):
+    return judged(pairs, arguments, header)[0]
+
+
+def judged(pairs=(*NEGATIVE, *POSITIVE), arguments=(), header=None):
     with_labels = SourceList(SHAPE, [source(n, pair) for n, pair in enumerate(pairs, 1)])
     cube = as_cube(np.zeros(SHAPE, np.float32), make_header(SHAPE) if header is None else header)
-    return NegativeDensity(load_settings([*EXAMPLE, *arguments]), cube).judge(with_labels)
+    stage = NegativeDensity(load_settings([*EXAMPLE, *arguments]), cube)
+    return stage.judge(with_labels), stage
 
 
 def test_worked_example():
@@ -163,3 +169,39 @@ def test_automatic_scale_that_does_not_converge_falls_back(caplog):
     found = judge(arguments=["reliability.autoKernel=true", "reliability.iterations=1", "reliability.tolerance=1e-9"])
     assert [s.rel for s in found] == [s.rel for s in judge()]
     assert "did not converge" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "compatibility", "as_sofia"),
+    [
+        ("peak,sum,std", "sofia2", True),
+        ("peak,sum,std", "improved", False),
+        ("peak,sum,mean,std", "sofia2", False),  # SoFiA's way with four is not known
+        ("peak,sum", "sofia2", True),  # two negative detections of two parameters: of rank one as well
+    ],
+)
+def test_covariance_of_too_few_negatives(parameters, compatibility, as_sofia, caplog):
+    """Two negative detections: SoFiA inverts rounding errors, with improved the matrix is made regular."""
+    words = [f"reliability.parameters={parameters}", f"pipeline.compatibility={compatibility}"]
+    negative = [(-5, -3.3), (-4.6, -4.1)]
+    _, stage = judged((*negative, *POSITIVE), [*words, "reliability.threshold=0"])
+    points = stage._points([source(n, pair) for n, pair in enumerate(negative, 1)])
+    assert (stage.evidence.kernel.tolist() == (covariance(points) * (0.4 * 0.4)).tolist()) == as_sofia
+    assert (np.linalg.matrix_rank(stage.evidence.kernel) < len(points[0])) == as_sofia
+    assert "too few negative detections" in caplog.text
+
+
+def test_dependent_parameters_are_made_regular():
+    """Sum, mean and pix: SoFiA's numbers for them are rounding errors of every source (spec sofia2 §3.9)."""
+    grown = [replace(source(n, pair), n_pix=1 + n, linked=1 + n) for n, pair in enumerate((*NEGATIVE, *POSITIVE), 1)]
+    cube = as_cube(np.zeros(SHAPE, np.float32), make_header(SHAPE))
+    stage = NegativeDensity(load_settings([*EXAMPLE, "reliability.parameters=sum,mean,pix"]), cube)
+    stage.judge(SourceList(SHAPE, grown))
+    assert np.linalg.matrix_rank(stage.evidence.kernel) == 3
+
+
+def test_determinant_of_zero():
+    """One negative object has no spread; two of equal flux give a determinant of exactly 0: code 1, as SoFiA."""
+    with pytest.raises(HisfError, match="no inverse") as info:
+        judge(((-4, -4), (-8, -8), *POSITIVE), ["reliability.parameters=peak,sum"])
+    assert info.value.exit_code == 1

@@ -38,7 +38,7 @@ class NeighbourhoodLinker(Linker):
     ) -> SourceList:
         """Link the detected voxels; labels count from 1 in the order of the highest voxel, channels first."""
         from hisf.kernels.link import VoxelLinker, offsets
-        from hisf.kernels.objects import group_voxels, object_statistics
+        from hisf.kernels.objects import filling_order, group_voxels, object_statistics
 
         s = self.settings
         neighbourhood = self.neighbourhood()
@@ -62,6 +62,13 @@ class NeighbourhoodLinker(Linker):
         kept = np.flatnonzero(passes(found, s))
         log.info("linker: %d voxels in %d objects, %d within the limits", len(index), count, len(kept))
         near = offsets(neighbourhood)
+        negative = kept[found["f_sum"][kept] < 0]
+        if s["reliability.enable"] and len(negative) <= len(s["reliability.parameters"]):
+            # so few that the last bits of their sums decide the reliability (kernels.reliability.inverse)
+            for k in negative:
+                members = order[start[k] : start[k + 1]]
+                filled = members[filling_order(index[members], near, voxels.shape)]
+                found["f_sum"][k] = np.cumsum(values[filled])[-1]
         sources = []
         for new, old in enumerate(kept, 1):
             source = _source(new, index[order[start[old] : start[old + 1]]], found, int(old), voxels)

@@ -62,7 +62,7 @@ class NegativeDensity(Reliability):
         HisfError
             There are no negative or no positive sources, or the covariance of the negative ones has no inverse.
         """
-        from hisf.kernels.reliability import covariance, density, reliability_of
+        from hisf.kernels.reliability import covariance, density, inverse, reliability_of
 
         s = self.settings
         negative = [source for source in sources if source.f_sum < 0 and not self._is_excluded(source)]
@@ -80,20 +80,24 @@ class NegativeDensity(Reliability):
             )
         points = {sign: self._points(group) for sign, group in (("negative", negative), ("positive", positive))}
         spread = self._regular(covariance(points["negative"]))
-        scale = self._scale(points["positive"], points["negative"], spread)
-        kernel = spread * scale**2
-        inverse, smallest = np.linalg.inv(kernel), smallest_ratio(s, self.cube)
+        try:
+            scale = self._scale(points["positive"], points["negative"], spread)
+            kernel = spread * (scale * scale)
+            shape = inverse(kernel)
+        except np.linalg.LinAlgError:
+            raise self._no_inverse() from None
+        smallest = smallest_ratio(s, self.cube)
         bright = np.array([source.f_sum / np.sqrt(source.n_pix) > smallest for source in positive])
         large = np.array([source.n_pix > s["reliability.minPixels"] for source in positive])
         at = points["positive"][bright & large]
         rel = np.zeros(len(positive))
         rel[bright & large] = reliability_of(
-            density(at, points["positive"], inverse), density(at, points["negative"], inverse)
+            density(at, points["positive"], shape), density(at, points["negative"], shape)
         )
         reliable = bright & (rel >= s["reliability.threshold"])
         keep = np.flatnonzero(reliable)
-        p = density(points["negative"], points["positive"], inverse)
-        n = density(points["negative"], points["negative"], inverse)
+        p = density(points["negative"], points["positive"], shape)
+        n = density(points["negative"], points["negative"], shape)
         self.evidence = Evidence(
             s["reliability.parameters"],
             _describe(positive, rel, reliable),
@@ -121,29 +125,40 @@ class NegativeDensity(Reliability):
     def _regular(self, spread: np.ndarray) -> np.ndarray:
         """Return a covariance that can be inverted.
 
-        Parameters that depend on each other linearly, such as sum, mean and pix together, or fewer negative detections
-        than parameters, make the covariance singular but for rounding. SoFiA inverts the rounding noise; here the
-        variances are raised by a thousandth of their mean instead, which gives the same number on every machine.
+        Parameters that depend on each other linearly, such as sum, mean and pix together, or no more negative
+        detections than parameters, make the covariance singular but for rounding. SoFiA inverts the rounding errors.
+        For few negative detections and up to three parameters that is done here too, to the bit; elsewhere, and with
+        ``pipeline.compatibility = improved``, the variances are raised by a thousandth of their mean.
 
         Raises
         ------
         HisfError
             A parameter has no spread at all, where SoFiA gives up too, or one that is not finite.
         """
-        words = self.settings.text("reliability.parameters")
+        from hisf.kernels.reliability import COFACTORS
+
+        words = self.settings["reliability.parameters"]
         if not (np.isfinite(spread).all() and (np.diag(spread) > 0).all()):
-            raise HisfError(
-                "Reliability cannot be determined: the covariance of the negative detections has no inverse "
-                f"(reliability.parameters = {words}); choose other parameters or lower the threshold of the finder."
-            )
+            raise self._no_inverse()
         if np.linalg.cond(spread) < SINGULAR:
             return spread
         log.warning(
             "reliability.parameters = %s depend on each other (sum, mean and pix do), or there are too few negative "
-            "detections: the reliability is uncertain. Leave one of the parameters out.",
-            words,
+            "detections: the reliability is uncertain. Leave one of the parameters out, or lower the threshold of the "
+            "finder.",
+            self.settings.text("reliability.parameters"),
         )
+        dependent = {"sum", "mean", "pix"} <= set(words)
+        if len(words) <= COFACTORS and not dependent and self.settings["pipeline.compatibility"] != "improved":
+            return spread
         return spread + RIDGE * np.trace(spread) / len(spread) * np.eye(len(spread))
+
+    def _no_inverse(self) -> HisfError:
+        return HisfError(
+            "Reliability cannot be determined: the covariance of the negative detections has no inverse "
+            f"(reliability.parameters = {self.settings.text('reliability.parameters')}); choose other parameters or "
+            "lower the threshold of the finder."
+        )
 
     def _scale(self, positive: np.ndarray, negative: np.ndarray, spread: np.ndarray) -> float:
         """Return the size of the kernel in units of the spread of the negative sources."""
