@@ -15,6 +15,7 @@ from hisf.testing import run_pipeline
 CASES = [
     "plain_defaults",
     "plain_autokernel",
+    "plain_full",
     "plain_threshold_relative",
     "plain_threshold_absolute",
     "spectral_noise_mad",

@@ -52,8 +52,9 @@ def covariance(points: ArrayLike) -> FloatArray:
     if len(array) == 0:
         raise ValueError("the covariance of no points is not defined")
     deviation = array - array.mean(axis=0)
-    spread: FloatArray = np.add.reduce(deviation[:, :, None] * deviation[:, None, :], axis=0) / len(array)
-    return spread
+    total: FloatArray = np.add.reduce(deviation[:, :, None] * deviation[:, None, :], axis=0)
+    total /= len(array)
+    return total
 
 
 def inverse(matrix: ArrayLike) -> FloatArray:
