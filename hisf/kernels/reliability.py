@@ -52,9 +52,7 @@ def covariance(points: ArrayLike) -> FloatArray:
     if len(array) == 0:
         raise ValueError("the covariance of no points is not defined")
     deviation = array - array.mean(axis=0)
-    total: FloatArray = np.add.reduce(deviation[:, :, None] * deviation[:, None, :], axis=0)
-    total /= len(array)
-    return total
+    return np.add.reduce(deviation[:, :, None] * deviation[:, None, :], axis=0) / len(array)
 
 
 def inverse(matrix: ArrayLike) -> FloatArray:
@@ -86,7 +84,8 @@ def inverse(matrix: ArrayLike) -> FloatArray:
     c = np.asarray(matrix, dtype=np.float64)
     size = len(c)
     if size not in (2, COFACTORS):
-        return np.linalg.inv(c)
+        eliminated: FloatArray = np.linalg.inv(c).astype(np.float64, copy=False)
+        return eliminated
     c = c.tolist()  # floats of Python: no product and sum become one operation
     if size == 2:
         cofactors = np.array([[c[1][1], -c[0][1]], [-c[1][0], c[0][0]]])
