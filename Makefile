@@ -6,7 +6,7 @@ VENV   ?= .venv
 PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
 FILES  := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test lint docs example clean
+.PHONY: run test sip lint docs example clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/hisf run parfiles/sdc2.par
@@ -14,6 +14,15 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
+
+# the SoFiA Image Pipeline, in an environment of its own (600 MB), draws what hisf has found
+sip: $(VENV)/.installed-test $(VENV)-sip/.installed
+	HISF_SIP=$(VENV)-sip/bin/sofia_image_pipeline $(VENV)/bin/python -m pytest tests/test_sip.py
+
+$(VENV)-sip/.installed:
+	$(PYTHON) -m venv $(VENV)-sip
+	$(VENV)-sip/bin/python -m pip --disable-pip-version-check install --quiet sofia-image-pipeline==1.4.0
+	@touch $@
 
 # the cube of the example, from its seed
 example: $(VENV)/.installed
@@ -48,4 +57,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-sip build dist *.egg-info

@@ -135,13 +135,18 @@ def read_votable(path):
 
 
 @pytest.mark.parametrize("physical", ["false", "true"])
-def test_votable_conforms_to_its_version(products, tmp_path, physical):
-    """Version 1.3; any warning of astropy's validator but that of `read_votable` is a failure."""
-    run_pipeline(products[3], tmp_path, [*FIND, f"parameter.physical={physical}"])
+@pytest.mark.parametrize(
+    ("compatibility", "version", "doubts"), [("sofia2", "1.3", {"W50"}), ("improved", "1.4", set())]
+)
+def test_votable_conforms_to_its_version(products, tmp_path, physical, compatibility, version, doubts):
+    """Astropy's validator has no doubts, or that of `read_votable` where units are those of SoFiA."""
+    words = [f"parameter.physical={physical}", f"pipeline.compatibility={compatibility}"]
+    run_pipeline(products[3], tmp_path, [*FIND, *words])
     output = io.StringIO()
-    votable.validate(tmp_path / "cube_cat.xml", output=output)
-    assert set(re.findall(r"\b[EW]\d\d\b", output.getvalue())) <= {"W50"}, output.getvalue()
-    assert read_votable(tmp_path / "cube_cat.xml").version == "1.3"
+    valid = votable.validate(tmp_path / "cube_cat.xml", output=output)
+    assert valid is (not doubts)
+    assert set(re.findall(r"\b[EW]\d\d\b", output.getvalue())) == doubts, output.getvalue()
+    assert read_votable(tmp_path / "cube_cat.xml").version == version
 
 
 def test_votable_has_every_value_to_the_last_digit(products):

@@ -17,7 +17,11 @@ DATATYPES = {"text": 'datatype="char" arraysize="*"', "int": 'datatype="long"', 
 
 
 class VOTableCatalogue(Product):
-    """VOTable 1.3: one RESOURCE with the settings as PARAMs and one TABLE as TABLEDATA, full precision."""
+    """VOTable: one RESOURCE with the settings as PARAMs and one TABLE as TABLEDATA, full precision.
+
+    Version 1.3 as SoFiA's, whose rules for units do not know ``Jy/beam``; with ``pipeline.compatibility = improved``
+    version 1.4, whose rules (VOUnits) do. The namespace of both is that of 1.3.
+    """
 
     name = "VOTable catalogue"
     suffix = "_cat.xml"
@@ -36,7 +40,8 @@ class VOTableCatalogue(Product):
 def as_votable(catalogue: Catalogue, cube: Cube, settings: Settings) -> Iterator[str]:
     """Yield the lines of the VOTable."""
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield '<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
+    version = "1.4" if settings["pipeline.compatibility"] == "improved" else "1.3"
+    yield f'<VOTABLE version="{version}" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
     yield " <RESOURCE>"
     yield f"  <DESCRIPTION>Source catalogue created by {escape(CREATOR)}</DESCRIPTION>"
     system = coordinate_system(cube)

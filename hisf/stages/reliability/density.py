@@ -75,8 +75,9 @@ class NegativeDensity(Reliability):
             )
         if len(negative) < FEW_NEGATIVES:
             log.warning(
-                "Only %d negative detections: the reliability is uncertain; lower the threshold of the finder.",
+                "Only %d negative detection%s: the reliability is uncertain; lower the threshold of the finder.",
                 len(negative),
+                "" if len(negative) == 1 else "s",
             )
         points = {sign: self._points(group) for sign, group in (("negative", negative), ("positive", positive))}
         spread = self._regular(covariance(points["negative"]))
