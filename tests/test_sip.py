@@ -6,6 +6,7 @@ It is not part of hisf: ``make sip`` gives it an environment of its own and runs
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def sip():
     command = shutil.which(os.environ.get("HISF_SIP", ""))
     if command is None:
         pytest.skip("HISF_SIP does not name the command of the SoFiA Image Pipeline; `make sip` installs and names it")
-    return os.path.abspath(command)
+    return str(Path(command).absolute())
 
 
 def assert_drawn(sip, folder, catalogue, name="cube"):
