@@ -1,11 +1,15 @@
-"""The first run after installing: kernels are compiled by several processes at once, and kept for all later runs.
+"""The compiler in a run: the first one after installing waits for it, the others only load what it has made.
+
+On the first run kernels are compiled by several processes at once, and kept for all later runs.
 
 `python -m hisf.compiling FOLDER GROUP` compiles a group of kernels, as a run in FOLDER needs them.
 """
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import mmap
 import os
 import subprocess
 import sys
@@ -63,6 +67,22 @@ def compile_ahead(search: bool) -> None:
             for process in processes:
                 process.kill()
                 process.wait()
+
+
+def forget_compiler() -> None:
+    """Give the pages of LLVM back to the system, 50 MB, once most kernels are loaded; those needed again come back.
+
+    They are program text, mapped from its file and never changed. Does nothing except on Linux.
+    """
+    maps = Path("/proc/self/maps")
+    if not hasattr(mmap, "MADV_DONTNEED") or not maps.exists():
+        return
+    libc = ctypes.CDLL(None)
+    for line in maps.read_text(encoding="utf-8", errors="replace").splitlines():
+        place, access, *_ = line.split()
+        if access == "r-xp" and "llvmlite" in line.rsplit("/", 1)[-1]:
+            first, last = (int(word, 16) for word in place.split("-"))
+            libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
 
 
 def _compiled() -> bool:

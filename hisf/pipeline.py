@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hisf.compiling import compile_ahead
+from hisf.compiling import compile_ahead, forget_compiler
 from hisf.data.box import Shape
 from hisf.data.catalogue import Catalogue
 from hisf.data.columns import ESTIMATED, FINDERS
@@ -25,7 +25,7 @@ from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
 from hisf.execution.lock import locked
-from hisf.execution.machine import set_threads, usable_memory
+from hisf.execution.machine import NOTICE, set_threads, usable_memory
 from hisf.execution.plan import MemoryPlan, plan_memory
 from hisf.execution.progress import Progress
 from hisf.execution.statistics import Survey, survey
@@ -33,7 +33,7 @@ from hisf.execution.tiling import Tiling
 from hisf.execution.workspace import Workspace
 from hisf.plugins import PluginManager
 from hisf.settings import Settings, validate
-from hisf.stages.appraise.choose import NETWORK_FINDER, NONE, chosen_appraisal
+from hisf.stages.appraise.choose import NONE, chosen_appraisal, judges_by_confidence
 from hisf.stages.appraise.contract import Appraisal
 from hisf.stages.dilate.contract import Dilation
 from hisf.stages.finders.choose import CLASSIC, chosen_finders
@@ -59,7 +59,7 @@ from hisf.stages.products.writing import (
     report_path,
     write_products,
 )
-from hisf.stages.reliability.contract import FEW_NEGATIVES, Reliability, smallest_ratio
+from hisf.stages.reliability.contract import Reliability, smallest_ratio
 
 log = logging.getLogger(__name__)
 
@@ -193,8 +193,21 @@ class Job:
     def retuned(self, settings: Settings, manager: PluginManager) -> Job:
         """Return the job for settings that differ in nothing that comes before linking; see `Appraisal.retuned`."""
         appraisal = self.appraisal.retuned(settings) if self.appraisal else None
-        later = _later(settings, self.cube, choose_stages(settings, manager), manager)
-        return replace(self, settings=settings, appraisal=appraisal, **later)
+        chosen = choose_stages(settings, manager)
+        settings = _settled(settings, chosen)
+        return replace(self, settings=settings, appraisal=appraisal, **_later(settings, self.cube, chosen, manager))
+
+
+def _settled(settings: Settings, chosen: Stages) -> Settings:
+    """Return the settings without a reliability where the confidence of the network stands in its place."""
+    if not settings["reliability.enable"] or not judges_by_confidence(chosen.finders, chosen.appraisal):
+        return settings
+    log.log(
+        NOTICE,
+        "reliability.enable has no effect: the confidence of the network judges its sources (cnn.confidence); "
+        "appraise.method = none leaves it to the reliability.",
+    )
+    return settings.replace("reliability.enable", "false", settings.origin("reliability.enable"))
 
 
 def _later(settings: Settings, cube: Cube, chosen: Stages, manager: PluginManager) -> dict[str, Any]:
@@ -232,6 +245,7 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     limit = usable_memory(settings["pipeline.memory"])
     wanted = _tile_of(settings)
     chosen = choose_stages(settings, manager)
+    settings = _settled(settings, chosen)
     report.finders = [cls.name for cls in chosen.finders]
     products = manager.active("products", settings)
     threads = set_threads(settings["pipeline.threads"])
@@ -307,6 +321,7 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     """Take the stages in their order."""
     workspace = job.memory.workspace(job.tiling.wanted[0], journal)
     result, blanks = begin(job, workspace, report, progress)
+    forget_compiler()
     result = _search(job, result, workspace, journal, report, progress)
     import_ahead(["astropy.wcs"])
     result = _make_sources(job, result, blanks, workspace, report, progress)  # and let the searched cube go
@@ -382,7 +397,7 @@ def _make_sources(
     _require(sources, f"{found}, so that no source is left after linking")
     if job.reliability:
         with progress.stage("reliability", len(sources), "source"):
-            sources = _judge(sources, job.reliability, NETWORK_FINDER in report.finders, settings)
+            sources = job.reliability.judge(sources)
         result = replace(result, evidence=job.reliability.evidence)
         _require(sources, f"none of {report.linked} linked sources is reliable")
     if job.dilation:
@@ -427,25 +442,6 @@ def _tile_of(settings: Settings) -> Shape:
             "values; sizes along x, y and z are needed, 0 where it does not matter."
         )
     return tile[2], tile[1], tile[0]
-
-
-def _judge(sources: SourceList, reliability: Reliability, network: bool, settings: Settings) -> SourceList:
-    """Return the reliable sources.
-
-    The network hardly ever takes noise for a galaxy, of either sign. Where it made too few negative detections for the
-    reliability to learn from, its own confidence is left to judge.
-    """
-    negative = sum(source.f_sum < 0 for source in sources)
-    if not network or negative >= FEW_NEGATIVES:
-        return reliability.judge(sources)
-    log.warning(
-        "The finders with the network made only %d negative detections, from which no reliability can be learnt: "
-        "reliability.enable has no effect, cnn.confidence decides.",
-        negative,
-    )
-    if settings["linker.keepNegative"]:
-        return sources
-    return SourceList.renumbered(sources.shape, [source for source in sources if not source.f_sum < 0])
 
 
 def _describe(cube: Cube, steps: list[Step], settings: Settings) -> None:

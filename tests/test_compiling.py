@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,26 @@ def test_later_runs_start_nothing(first_run, monkeypatch, search, caplog):
 def test_without_a_search_nothing_is_compiled_ahead(first_run):
     compiling.compile_ahead(False)
     assert not first_run
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux alone tells what is mapped")
+def test_pages_of_the_compiler_go_and_come_back():
+    """Program text of LLVM leaves the memory; what is compiled after that is right."""
+    from numba import njit
+
+    def resident():
+        size, inside = 0, False
+        for line in Path("/proc/self/smaps").read_text().splitlines():
+            if "-" in line.split()[0]:
+                inside = "llvmlite" in line and " r-xp " in line
+            elif inside and line.startswith("Rss:"):
+                size += int(line.split()[1])
+        return size
+
+    square = njit(lambda x: x * x)
+    assert square(3) == 9
+    before = resident()
+    compiling.forget_compiler()
+    assert resident() < before / 4
+    assert njit(lambda x: x * x + 1)(3.0) == 10.0
+    assert square(4) == 16

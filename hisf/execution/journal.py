@@ -1,8 +1,8 @@
 """What a run leaves behind when it is interrupted: every finished tile, and whatever else took long to compute.
 
-The journal is a folder with one small HDF5 file per entry. An entry is written beside and renamed, so that it is
-there whole or not at all, whenever the process is killed; no file is ever changed. The digest of an entry follows it,
-so that the HDF5 library is spared what a disk or a copy has damaged.
+The journal is a folder with one small file of arrays (numpy's npz) per entry. An entry is written beside and renamed,
+so that it is there whole or not at all, whenever the process is killed; no file is ever changed. The digest of an entry
+follows it, so that what a disk or a copy has damaged is not read.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Journal:
         written = _read(folder / WRITTEN_BY)
         if written is not None and resume:
             _compare(folder, written, fingerprint)
-            log.info("%s: %d finished pieces of the interrupted run", folder, len(list(folder.glob("*.h5"))))
+            log.info("%s: %d finished pieces of the interrupted run", folder, len(list(folder.glob("*.npz"))))
             return
         if resume:
             log.warning("There is no journal %s to resume from; the run begins anew.", folder)
@@ -57,8 +57,6 @@ class Journal:
 
     def recall(self, name: str) -> np.ndarray | None:
         """Return the entry of a name; None where there is none, or a damaged one."""
-        import h5py
-
         path = self._path(name)
         if not path.exists():
             return None
@@ -67,10 +65,10 @@ class Journal:
             entry, digest = content[:-DIGEST], content[-DIGEST:]
             if hashlib.sha256(entry).digest() != digest:
                 raise ValueError("its digest is another one")
-            with h5py.File(io.BytesIO(entry), "r") as file:
-                values = file["values"][()]
-                return np.cumsum(values) if file["values"].attrs["ascending"] else np.asarray(values)
-        except Exception as error:  # noqa: BLE001 - libhdf5 raises unrelated classes
+            with np.load(io.BytesIO(entry), allow_pickle=False) as arrays:
+                values = np.asarray(arrays["values"])
+                return np.cumsum(values, dtype=np.int64) if arrays["ascending"] else values
+        except Exception as error:  # noqa: BLE001 - zipfile and numpy raise unrelated classes
             log.warning("%s is damaged (%s); what it holds is computed anew.", path, error)
             return None
 
@@ -81,24 +79,21 @@ class Journal:
         ----------
         name : str
         values : ndarray
-            Ascending integers are kept as their differences, which take less room.
+            Ascending indices are kept as their differences, which take less room.
 
         Raises
         ------
         FileAccessError
             It cannot be written.
         """
-        import h5py
-
-        ascending = values.ndim == 1 and values.dtype.kind == "i" and bool((np.diff(values) >= 0).all())
+        ascending = values.ndim == 1 and values.dtype == np.int64 and values.size > 0
+        steps = np.diff(values, prepend=0) if ascending else values
+        ascending = ascending and bool(steps.min() >= 0)
+        kept = steps.astype(np.min_scalar_type(steps.max())) if ascending else values
 
         def write(path: Path) -> None:
             entry = io.BytesIO()
-            with h5py.File(entry, "w") as file:
-                packed = np.diff(values, prepend=values.dtype.type(0)) if ascending else values
-                options = {"compression": "gzip", "shuffle": True} if packed.size and packed.ndim else {}
-                file.create_dataset("values", data=packed, **options).attrs["ascending"] = ascending
-                file.attrs["name"] = name
+            np.savez_compressed(entry, values=kept, ascending=ascending)
             path.write_bytes(entry.getvalue() + hashlib.sha256(entry.getvalue()).digest())
 
         try:
@@ -124,7 +119,7 @@ class Journal:
 
     def _path(self, name: str) -> Path:
         readable = "".join(c if c.isalnum() else "-" for c in name)[:60]
-        return self.folder / f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.h5"
+        return self.folder / f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.npz"
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

@@ -28,7 +28,7 @@ from hisf.tune.space import Dimension
 
 # what has no say in the search: sections, but for the parameters that have
 LATE = ("linker", "reliability", "dilation", "forska", "parameter", "output")
-EARLY_ALL_THE_SAME = ("reliability.enable",)  # the network then looks for negative detections too
+EARLY_ALL_THE_SAME = ("reliability.enable",)  # the network may then look for negative detections too
 LATE_ALL_THE_SAME = ("cnn.confidence",)
 CUBES = 2  # preconditioned cubes that are kept, with what was found in them
 

@@ -169,7 +169,7 @@ def usual(settings: Settings, finders: Sequence[str], appraisal: str) -> list[st
     network = "cnn" in finders
     found: list[str] = [*(NETWORK if network else LINKER)]
     found += SCFIND * ("scfind" in finders) + THRESHOLD * ("threshold" in finders)
-    found += RELIABILITY * bool(settings["reliability.enable"])
+    found += RELIABILITY * bool(settings["reliability.enable"] and not (network and appraisal == "network"))
     found += DILATION * bool(network and settings["dilation.enable"])
     found += FORSKA * (appraisal == "forska") + CONFIDENCE * (network and appraisal == "network")
     return found

@@ -18,6 +18,9 @@ def test_entries_are_found_again(tmp_path):
     entries = {
         "scfind tile 0:3": np.array([4, 5, 6, 900, 1 << 40], np.int64),
         "none": np.empty(0, np.int64),
+        "not ascending": np.array([5, 3], np.int64),
+        "below zero": np.array([-5, 3], np.int64),
+        "short": np.array([1, 2], np.int32),
         "noise": np.array(1.25e-4),
         "planes": np.random.default_rng(1).normal(size=(3, 4)),
     }
@@ -82,7 +85,7 @@ def test_a_changed_run_is_not_resumed(tmp_path, now, sentence):
 def test_leftovers_of_a_killed_write_are_no_entries(tmp_path):
     journal = Journal(tmp_path / "j", FINGERPRINT, resume=False)
     journal.keep("tile", np.array([1]))
-    whole = next((tmp_path / "j").glob("tile*.h5"))
+    whole = next((tmp_path / "j").glob("tile*.npz"))
     whole.rename(whole.with_name(whole.name + ".17.part"))
     assert Journal(tmp_path / "j", FINGERPRINT, resume=True).recall("tile") is None
 

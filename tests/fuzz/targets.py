@@ -104,7 +104,7 @@ def _weights(path: Path) -> None:
 
 
 def _journal(path: Path) -> None:
-    for name in ("fingerprint.json", "x-2d711642b726.h5"):  # where the journal looks for itself, and for an entry x
+    for name in ("fingerprint.json", "x-2d711642b726.npz"):  # where the journal looks for itself, and for an entry x
         folder = path.with_name(f"journal {name}")
         folder.mkdir()
         (folder / "fingerprint.json").write_text("{}")
@@ -202,7 +202,7 @@ def _journal_seeds(folder: Path) -> None:
     (folder / "a").write_text("{}")
     journal = Journal(folder / "j", {}, False)
     journal.keep("x", np.arange(5))
-    (entry,) = (folder / "j").glob("*.h5")
+    (entry,) = (folder / "j").glob("*.npz")
     entry.rename(folder / "b")
     journal.remove()
 

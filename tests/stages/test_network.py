@@ -1,10 +1,12 @@
 """The network finder and the appraising network, with the weights that are part of hisf."""
 
+import logging
+
 import numpy as np
 import pytest
 
 from hisf.data.columns import ESTIMATED
-from hisf.errors import FileAccessError, InputError, NothingFoundError
+from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundError
 from hisf.simulate import DiscModel, Noise, from_options, render, sdc2_level
 from hisf.simulate.galaxy import Galaxy
 from hisf.testing import run_pipeline, write_fits
@@ -111,11 +113,27 @@ def test_confidence_is_the_cut(tmp_path):
     assert list(sure["id"]) == [1]
 
 
-def test_reliability_stands_back_where_it_cannot_be_learnt(tmp_path, caplog):
+def test_confidence_stands_in_place_of_the_reliability(tmp_path, caplog):
+    """Nothing is searched twice, and nothing else changes."""
     make(tmp_path / "r.fits")
-    table = run_pipeline(tmp_path / "r.fits", tmp_path, [*ARGUMENTS, "reliability.enable=true"])
-    assert len(table) == 1
-    assert "no reliability can be learnt" in caplog.text
+    plain = run_pipeline(tmp_path / "r.fits", tmp_path, ARGUMENTS)
+    with caplog.at_level(logging.INFO):
+        table = run_pipeline(tmp_path / "r.fits", tmp_path, [*ARGUMENTS, "reliability.enable=true"])
+    assert "reliability.enable has no effect" in caplog.text
+    assert len(table) == len(plain) == 1
+    for name in plain.names:
+        assert table[name].tolist() == plain[name].tolist()
+    assert not (tmp_path / "r_rel.eps").exists()
+
+
+@pytest.mark.parametrize(("sign", "missing"), [(1.0, "negative"), (-1.0, "positive")])
+def test_without_an_appraisal_the_reliability_judges(tmp_path, sign, missing):
+    """The network then looks for sources of either flux; a galaxy or its negative alone is code 1, as for S+C."""
+    make(tmp_path / "r.fits", sign=sign)
+    words = [*ARGUMENTS, "reliability.enable=true", "appraise.method=none"]
+    with pytest.raises(HisfError, match=f"no {missing} detections") as info:
+        run_pipeline(tmp_path / "r.fits", tmp_path, words)
+    assert info.value.exit_code == 1
 
 
 def test_two_finders_agree(tmp_path):

@@ -109,7 +109,7 @@ def test_network_trials_are_runs(scene, tmp_path, monkeypatch):
     assert len(found[1]) > len(found[0]) > 0
 
 
-def test_both_signs_and_two_finders(scene, tmp_path, monkeypatch):
+def test_two_finders_and_a_reliability_without_effect(scene, tmp_path, monkeypatch):
     par = tmp_path / "n.par"
     text = NETWORK.format(cube=scene[0], out=tmp_path).replace("cnn\n", "cnn+scfind\n")
     par.write_text(text + "scfind.kernelsXY = 0, 3\nscfind.kernelsZ = 0, 7\nscfind.threshold = 4.5\n")
@@ -117,7 +117,7 @@ def test_both_signs_and_two_finders(scene, tmp_path, monkeypatch):
         par,
         ["cnn.threshold=0.2..0.6:0.2", "scfind.threshold=4..5:0.5", "reliability.enable=true|false"],
         [{}, {"cnn.threshold": "0.6", "scfind.threshold": "4"}, {"reliability.enable": "true"}],
-        monkeypatch, searches=3, cubes=2,
+        monkeypatch, searches=3, cubes=1,
     )  # fmt: skip
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hisf.errors import InputError
 from hisf.settings import Settings
+
+if TYPE_CHECKING:
+    from hisf.stages.appraise.contract import Appraisal
+    from hisf.stages.finders.contract import Finder
 
 AUTO, NONE, NETWORK = "auto", "none", "network"
 NETWORK_FINDER = "cnn"
@@ -37,3 +42,8 @@ def chosen_appraisal(settings: Settings, finders: Sequence[str]) -> str:
             f"appraise.method = none ({settings.origin('appraise.method')}); set it to auto, network or forska."
         )
     return name
+
+
+def judges_by_confidence(finders: Sequence[type[Finder]], appraisal: type[Appraisal] | None) -> bool:
+    """Return whether the network looks for sources and says of each how probably it is a galaxy."""
+    return appraisal is not None and appraisal.name == NETWORK and NETWORK_FINDER in [f.name for f in finders]

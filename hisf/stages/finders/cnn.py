@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class Network(Finder):
     """Score every voxel with a 3-D segmentation network and detect those above ``cnn.threshold``.
 
-    With ``reliability.enable`` the cube with its sign turned is searched too, so that the reliability has negative
-    detections to learn from.
+    Where sources are to be judged by the reliability, the cube with its sign turned is searched too, so that there are
+    negative detections to learn from; the pipeline switches it off where the network's confidence judges.
 
     Raises
     ------

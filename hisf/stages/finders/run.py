@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hisf.data.box import Box, Tile
+from hisf.data.box import Box, Tile, slabs
 from hisf.data.mask_store import MaskStore, raster
 from hisf.data.voxels import Voxels
 from hisf.errors import PluginError
@@ -17,6 +17,8 @@ from hisf.execution.progress import Progress
 from hisf.execution.tiling import Tiling
 from hisf.execution.workspace import Workspace
 from hisf.stages.finders.contract import Finder
+
+THIN = 1 << 22  # voxels of a tile that a finder is asked for without its reading any
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,12 @@ def _tiles(
     search: Search, tiling: Tiling, journal: Journal | None, workers: Workers | None
 ) -> Iterator[tuple[Box, np.ndarray]]:
     """Yield every tile with what is detected in it, in any order; those that are known already come first."""
+    cores = tiling.cores(search.voxels, search.finder.grid(), search.finder.halo())
     if not search.finder.reads_tiles:
         journal = None  # there is nothing to save
+        cores = (piece for core in cores for piece in _thin(core))
     missing = []
-    for core in tiling.cores(search.voxels, search.finder.grid(), search.finder.halo()):
+    for core in cores:
         known = journal.recall(_entry(search, core)) if journal else None
         if known is None:
             missing.append(core)
@@ -133,6 +137,13 @@ def _tiles(
         if journal:
             journal.keep(_entry(search, core), detections)
         yield core, detections
+
+
+def _thin(core: Box) -> Iterator[Box]:
+    """Cut a tile that is not read, so that its mask takes little memory."""
+    _, ny, nx = core.shape
+    for box in slabs(core.shape, max(1, THIN // (ny * nx))):
+        yield box.shift(core.z0, core.y0, core.x0)
 
 
 def _entry(search: Search, core: Box) -> str:
