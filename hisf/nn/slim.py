@@ -35,8 +35,7 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return features of the same shape."""
-        y = torch.relu_(self.norm_a(self.a(x)))
-        return torch.relu_(x + self.norm_b(self.b(y)))
+        return convolve(self.b, self.norm_b, convolve(self.a, self.norm_a, x), x)
 
 
 class Down(nn.Module):
@@ -54,7 +53,31 @@ class Down(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return features on the coarser grid."""
-        return torch.relu_(self.norm(self.conv(x)))
+        return convolve(self.conv, self.norm, x)
+
+
+def convolve(conv: nn.Conv3d, norm: nn.Module, x: torch.Tensor, shortcut: torch.Tensor | None = None) -> torch.Tensor:
+    """Return ReLU(norm(conv(x)) + shortcut).
+
+    On a processor a network without normalisations (`fused`) does that in one pass of oneDNN, as `torch.compile` has
+    it: a fifth faster, by the passes that are saved and because PyTorch by itself takes a slow path for small grids.
+    """
+    if isinstance(norm, nn.Identity) and _in_one_pass(x):
+        one = torch.ops.mkldnn._convolution_pointwise
+        how = conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups
+        if shortcut is None:
+            return one(x, *how, "relu", [], "")
+        return one.binary(x, shortcut, *how, "add", 1.0, "relu", [], "")
+    y = norm(conv(x))
+    return torch.relu_(y if shortcut is None else y + shortcut)
+
+
+def _in_one_pass(x: torch.Tensor) -> bool:
+    if x.device.type != "cpu" or torch.is_grad_enabled() or not torch.backends.mkldnn.is_available():
+        return False
+    if not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+        return False
+    return x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Up(nn.Module):
