@@ -128,8 +128,8 @@ class ResNetUNet(nn.Module):
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits, shape (n, 1, z, y, x) as the input, of any size."""
+    def forward(self, x: torch.Tensor, inner: tuple[slice, slice, slice] | None = None) -> torch.Tensor:
+        """Return the logits, shape (n, 1, z, y, x) as the input, of any size, or those of a region (z, y, x)."""
         sizes = x.shape[2:]
         features = [self.stem(_pad(x))]
         y = self.pool(features[0])
@@ -140,7 +140,8 @@ class ResNetUNet(nn.Module):
         for block, skip in zip(self.decoder, skips, strict=True):
             y = block(y, skip)
         logits: torch.Tensor = self.head(y)
-        return logits[:, :, : sizes[0], : sizes[1], : sizes[2]]
+        logits = logits[:, :, : sizes[0], : sizes[1], : sizes[2]]
+        return logits if inner is None else logits[:, :, *inner]
 
 
 def _pad(x: torch.Tensor) -> torch.Tensor:

@@ -32,7 +32,7 @@ class Segmenter:
     Parameters
     ----------
     network : Module
-        (n, 1, z, y, x) to logits of the same shape. Not modified.
+        (n, 1, z, y, x) and a region (z, y, x) of it to the logits of the region. Not modified.
     sampling : Sampling
     device : device
     precision : dtype
@@ -103,8 +103,7 @@ class Segmenter:
         if tensor is None:
             return None
         with torch.inference_mode(), reuse_memory():
-            inner = patch.inside(seen).slices
-            return torch.sigmoid(self._network(tensor)[0, 0][inner].float()).cpu().numpy()
+            return torch.sigmoid(self._network(tensor, patch.inside(seen).slices)[0, 0].float()).cpu().numpy()
 
     def _input(self, seen: Box, data: np.ndarray, normalisation: Normalisation) -> torch.Tensor | None:
         """Return what the network sees of a box of averaged voxels; None where it is all blank."""
