@@ -4,9 +4,9 @@
     python benchmarks/growth.py [--finder scfind|cnn] [--sizes 10,30,100,300,1000] [--memory 2GB] [--repeat N]
 
 Seeded cubes of noise with galaxies, 500 × 400 pixels and as many channels as it takes, are searched with the same
-memory, and the time per voxel is given as a ratio to that of the first: of whole runs, process start to exit, and
-without what a run takes on a cube of 4 million voxels, which is mostly the start of Python and its libraries. The last
-column is the peak memory. Needs as much disk as the largest cube in the temporary folder, 4 GB with the sizes above.
+memory, process start to exit. What counts is the time for every further voxel from one size to the next, as a ratio to
+that between the first two sizes: the start of Python and its libraries, seconds on any cube, falls out. Peak memory is
+given too. Needs as much disk as the largest cube in the temporary folder, 4 GB with the sizes above.
 """
 
 from __future__ import annotations
@@ -69,20 +69,20 @@ def main() -> None:
             walls, peaks = zip(*(timed(command) for _ in range(repeat)), strict=True)
             return statistics.median(walls), max(peaks)
 
-        make_cube(cube, 1_000_000)
+        make_cube(cube, 4_000_000)
         timed(command)  # compiles
-        start = seconds(3)[0]
-        print(f"{args.finder}, pipeline.memory = {args.memory}: {start:.2f} s on a small cube")
-        first: tuple[float, float] | None = None
+        print(f"{args.finder}, pipeline.memory = {args.memory}")
+        first, before = 0.0, (0, 0.0)
         for size in args.sizes.split(","):
             voxels = make_cube(cube, int(float(size) * 1e6))
             wall, peak = seconds(args.repeat)
-            each = wall / voxels, (wall - start) / voxels
-            first = first or each
-            print(
-                f"{voxels / 1e6:6.0f} Mvoxel: {wall:7.2f} s, {1e-6 / each[1]:6.2f} Mvoxel/s, time per voxel "
-                f"{each[1] / first[1]:.2f} of the first ({each[0] / first[0]:.2f} with the start), {peak:.0f} MB"
-            )
+            line = f"{voxels / 1e6:6.0f} Mvoxel: {wall:7.2f} s, {peak:.0f} MB"
+            if before[0]:
+                further = (wall - before[1]) / (voxels - before[0])
+                first = first or further
+                line += f", {1e9 * further:6.1f} ns per further voxel, {further / first:.2f} of the first"
+            print(line, flush=True)
+            before = voxels, wall
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 SHARE = 0.6  # of the available memory
 NOTICE = logging.INFO + 5  # a message for every user that is no warning
+logging.addLevelName(NOTICE, "NOTICE")
 
 
 def set_threads(wanted: int) -> int:
