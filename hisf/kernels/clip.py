@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from hisf.kernels.arrays import frozen
+
 _PIECE = 32768  # values that one thread looks at: they stay in the second-level cache, and uint16 counts them
 _BLOCK = 64  # values that are looked at one by one where there is something among them
 
@@ -27,7 +29,7 @@ def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64]
     value : ndarray, shape (n,)
         What is there.
     """
-    flat = values.reshape(-1)
+    flat = frozen(values.reshape(-1))
     limit = flat.dtype.type(level)
     if float(limit) > level:  # the next one below separates the same values
         limit = np.nextafter(limit, flat.dtype.type(-np.inf))
@@ -141,7 +143,7 @@ def copy_and_mark(
         Number of blank voxels of every channel.
     """
     counts = np.empty(values.shape[:2], np.int64)
-    _copy_and_mark(np.ascontiguousarray(values), out, blank, counts)
+    _copy_and_mark(frozen(np.ascontiguousarray(values)), out, blank, counts)
     return counts.sum(1)
 
 

@@ -18,6 +18,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from hisf.kernels.arrays import frozen
+
 MAD_TO_SIGMA = 1.482602218505602  # spec sofia2 §3.1
 _CADENCE_SIZE = 999983  # spec sofia2 §3.1
 _BINS = 101  # histogram of the gauss statistic, spec sofia2 §3.1
@@ -227,10 +229,10 @@ def noise_of_planes(cube: NDArray[Any], statistic: str, flux_range: str) -> NDAr
     """
     code, half = _code(statistic, _STATISTICS), _code(flux_range, _RANGES)
     cube = _checked(cube, 3)
-    planes = cube.reshape(cube.shape[0], cube.shape[1] * cube.shape[2])
+    planes = frozen(cube.reshape(cube.shape[0], cube.shape[1] * cube.shape[2]))
     noise = np.empty(planes.shape[0])
     if code == _MAD:  # one function for each statistic, so that nobody waits for one to be compiled that is not used
-        _mad_of_planes(planes, _words(planes), _capacity(planes.shape[1], 1, half), half, noise)
+        _mad_of_planes(planes, _words(planes), 1, _capacity(planes.shape[1], 1, half), half, noise)
     elif code == _GAUSS:
         _gauss_of_planes(planes, half, noise)
     else:
@@ -536,6 +538,7 @@ def _fit_histogram(values, start, half, lo, hi):  # type: ignore[no-untyped-def]
 
 def _noise(values, start, cap, code, half, lo, hi):  # type: ignore[no-untyped-def]
     """Noise of values in raster order; mad and gauss use those from `start` on, std uses all."""
+    values = frozen(values)
     if code == _MAD:
         return float(MAD_TO_SIGMA * _median_deviation(values, _words(values), start, cap, half))
     if code == _GAUSS:
@@ -566,10 +569,10 @@ def _limits(values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _mad_of_planes(planes, words, cap, half, noise):  # type: ignore[no-untyped-def]
+def _mad_of_planes(planes, words, start, cap, half, noise):  # type: ignore[no-untyped-def]
     """Noise of every row of `planes`, which is a channel in raster order."""
     for z in prange(planes.shape[0]):
-        noise[z] = MAD_TO_SIGMA * _median_deviation(planes[z], words[z], 1, cap, half)
+        noise[z] = MAD_TO_SIGMA * _median_deviation(planes[z], words[z], start, cap, half)
 
 
 @njit(cache=True, nogil=True, parallel=True)
