@@ -49,7 +49,7 @@ def compile_ahead(search: bool) -> None:
     """
     if _compiled() or COMPILING in os.environ:
         return
-    log.log(NOTICE, "First run: compiling for this processor takes up to half a minute, once.")
+    log.log(NOTICE, "First run: compiling for this processor takes some ten seconds, once.")
     if not search or not sys.executable:
         return
     with tempfile.TemporaryDirectory(prefix="hisf-") as folder:

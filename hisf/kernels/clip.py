@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from hisf.kernels.arrays import frozen
+from hisf.kernels.threads import shared
 
 _PIECE = 32768  # values that one thread looks at: they stay in the second-level cache, and uint16 counts them
 _BLOCK = 64  # values that are looked at one by one where there is something among them
@@ -37,17 +38,17 @@ def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64]
     places, counts = np.empty(pieces * _PIECE, np.uint16), np.zeros(pieces, np.int64)
     words = flat.view(f"i{flat.itemsize}")
     magnitude = words.dtype.type(np.iinfo(words.dtype).max)  # all bits but the sign; such numbers sort like floats
-    _search(flat, words, limit, limit.view(words.dtype), magnitude, places, counts)
+    _search(pieces, flat, words, limit, limit.view(words.dtype), magnitude, places, counts)
     index, value = np.empty(int(counts.sum()), np.int64), np.empty(int(counts.sum()), flat.dtype)
     _gather(flat, places, counts, index, value)
     return index, value
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _search(flat, words, limit, limit_word, magnitude, places, counts):  # type: ignore[no-untyped-def]
+@shared()
+def _search(low, high, flat, words, limit, limit_word, magnitude, places, counts):  # type: ignore[no-untyped-def]
     """Note what is found in every piece: its places from the beginning of the piece, and their number."""
     kind = words.dtype.type
-    for n in prange(counts.size):
+    for n in range(low, high):
         start, end, found = n * _PIECE, min((n + 1) * _PIECE, flat.size), 0
         for first in range(start, end, _BLOCK):
             block, signs = words[first : min(first + _BLOCK, end)], kind(0)
@@ -143,14 +144,14 @@ def copy_and_mark(
         Number of blank voxels of every channel.
     """
     counts = np.empty(values.shape[:2], np.int64)
-    _copy_and_mark(frozen(np.ascontiguousarray(values)), out, blank, counts)
+    _copy_and_mark(counts.size, frozen(np.ascontiguousarray(values)), out, blank, counts)
     return counts.sum(1)
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _copy_and_mark(values, out, blank, counts):  # type: ignore[no-untyped-def]
-    nz, ny, nx = values.shape
-    for n in prange(nz * ny):
+@shared()
+def _copy_and_mark(first, last, values, out, blank, counts):  # type: ignore[no-untyped-def]
+    _, ny, nx = values.shape
+    for n in range(first, last):
         z, y = n // ny, n % ny
         found = 0
         for x in range(nx):
@@ -161,11 +162,15 @@ def _copy_and_mark(values, out, blank, counts):  # type: ignore[no-untyped-def]
         counts[z, y] = found
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def set_blank(values, blank):  # type: ignore[no-untyped-def]
+def set_blank(values: NDArray[np.floating], blank: NDArray[np.bool_]) -> None:
     """Set ``values`` (z, y, x) to NaN, in place, wherever ``blank`` of the same shape is True."""
-    nz, ny, nx = values.shape
-    for n in prange(nz * ny):
+    _set_blank(values.shape[0] * values.shape[1], values, blank)
+
+
+@shared()
+def _set_blank(first, last, values, blank):  # type: ignore[no-untyped-def]
+    _, ny, nx = values.shape
+    for n in range(first, last):
         z, y = n // ny, n % ny
         for x in range(nx):
             if blank[z, y, x]:

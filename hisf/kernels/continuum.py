@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from hisf.kernels.noise import robust_noise
+from hisf.kernels.threads import shared
 
 
 @njit(cache=True, nogil=True)
@@ -46,10 +47,10 @@ def _fit(spectrum, order, threshold, shift, padding, level):  # type: ignore[no-
     return True
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _subtract(cube, order, threshold, shift, padding):  # type: ignore[no-untyped-def]
-    depth, ny, nx = cube.shape
-    for y in prange(ny):
+@shared()
+def _subtract(first, last, cube, order, threshold, shift, padding):  # type: ignore[no-untyped-def]
+    depth, _, nx = cube.shape
+    for y in range(first, last):
         spectrum, level = np.empty(depth), np.empty(2)
         for x in range(nx):
             for z in range(depth):
@@ -86,4 +87,4 @@ def subtract_continuum(cube: NDArray[np.floating], order: int, threshold: float,
     """
     if shift < 0 or padding < 0:
         raise ValueError(f"shift = {shift} and padding = {padding}: a number of channels is not negative")
-    _subtract(cube, int(order), float(threshold), int(shift), int(padding))
+    _subtract(cube.shape[1], cube, int(order), float(threshold), int(shift), int(padding))

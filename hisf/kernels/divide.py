@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
+from hisf.kernels.threads import shared
 
-@njit(cache=True, parallel=True, nogil=True, error_model="numpy")
+
 def divide_channels(cube: NDArray[np.floating], noise: NDArray[np.float64]) -> None:
     """Divide every channel by a number, in double, rounded to the precision of the cube; 0 is not special.
 
@@ -17,8 +17,13 @@ def divide_channels(cube: NDArray[np.floating], noise: NDArray[np.float64]) -> N
         **Modified in place.**
     noise : ndarray of float64, shape (nz,)
     """
-    nz, ny, _ = cube.shape
-    for n in prange(nz * ny):
+    _divide_rows(cube.shape[0] * cube.shape[1], cube, noise)
+
+
+@shared(error_model="numpy")
+def _divide_rows(first, last, cube, noise):  # type: ignore[no-untyped-def]
+    ny = cube.shape[1]
+    for n in range(first, last):
         row, divisor = cube[n // ny, n % ny], noise[n // ny]
         for x in range(row.size):
             row[x] = row[x] / divisor

@@ -15,10 +15,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from hisf.kernels.arrays import frozen
+from hisf.kernels.threads import shared
 
 MAD_TO_SIGMA = 1.482602218505602  # spec sofia2 §3.1
 _CADENCE_SIZE = 999983  # spec sofia2 §3.1
@@ -232,11 +233,11 @@ def noise_of_planes(cube: NDArray[Any], statistic: str, flux_range: str) -> NDAr
     planes = frozen(cube.reshape(cube.shape[0], cube.shape[1] * cube.shape[2]))
     noise = np.empty(planes.shape[0])
     if code == _MAD:  # one function for each statistic, so that nobody waits for one to be compiled that is not used
-        _mad_of_planes(planes, _words(planes), 1, _capacity(planes.shape[1], 1, half), half, noise)
+        _mad_of_planes(noise.size, planes, _words(planes), 1, _capacity(planes.shape[1], 1, half), half, noise)
     elif code == _GAUSS:
-        _gauss_of_planes(planes, half, noise)
+        _gauss_of_planes(noise.size, planes, half, noise)
     else:
-        _std_of_planes(planes, half, noise)
+        _std_of_planes(noise.size, planes, half, noise)
     return noise
 
 
@@ -568,23 +569,23 @@ def _limits(values):  # type: ignore[no-untyped-def]
     return count, lo.min(), hi.max()
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _mad_of_planes(planes, words, start, cap, half, noise):  # type: ignore[no-untyped-def]
+@shared()
+def _mad_of_planes(first, last, planes, words, start, cap, half, noise):  # type: ignore[no-untyped-def]
     """Noise of every row of `planes`, which is a channel in raster order."""
-    for z in prange(planes.shape[0]):
+    for z in range(first, last):
         noise[z] = MAD_TO_SIGMA * _median_deviation(planes[z], words[z], start, cap, half)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _gauss_of_planes(planes, half, noise):  # type: ignore[no-untyped-def]
+@shared()
+def _gauss_of_planes(first, last, planes, half, noise):  # type: ignore[no-untyped-def]
     """As `_mad_of_planes`."""
-    for z in prange(planes.shape[0]):
+    for z in range(first, last):
         _, lo, hi = _limits(planes[z])
         noise[z] = _fit_histogram(planes[z], 1, half, lo, hi)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _std_of_planes(planes, half, noise):  # type: ignore[no-untyped-def]
+@shared()
+def _std_of_planes(first, last, planes, half, noise):  # type: ignore[no-untyped-def]
     """As `_mad_of_planes`."""
-    for z in prange(planes.shape[0]):
+    for z in range(first, last):
         noise[z] = _root_mean_square(planes[z], half)

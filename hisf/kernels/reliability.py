@@ -1,8 +1,9 @@
 """Densities of positive and negative objects in parameter space and the reliability they give (spec sofia2 §3.9)."""
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
+
+from hisf.kernels.threads import shared
 
 __all__ = ["COFACTORS", "covariance", "density", "find_scale", "inverse", "reliability_of"]
 
@@ -108,11 +109,12 @@ def inverse(matrix: ArrayLike) -> FloatArray:
     return cofactors / determinant
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _density(at: FloatArray, points: FloatArray, inverse: FloatArray) -> FloatArray:
+@shared()
+def _density(
+    first: int, last: int, at: FloatArray, points: FloatArray, inverse: FloatArray, result: FloatArray
+) -> None:
     n, d = points.shape
-    result = np.empty(len(at))
-    for i in prange(len(at)):  # every sum runs in the order of the points, whatever the number of threads
+    for i in range(first, last):  # every sum runs in the order of the points, whatever the number of threads
         delta = np.empty(d)
         total = 0.0
         for j in range(n):
@@ -125,7 +127,6 @@ def _density(at: FloatArray, points: FloatArray, inverse: FloatArray) -> FloatAr
             if not half > _UNDERFLOW:  # NaN passes on
                 total += np.exp(-half)
         result[i] = total
-    return result
 
 
 def density(at: ArrayLike, points: ArrayLike, inverse_covariance: ArrayLike) -> FloatArray:
@@ -160,7 +161,9 @@ def density(at: ArrayLike, points: ArrayLike, inverse_covariance: ArrayLike) -> 
     d = v.shape[1]
     if u.shape[1] != d or inverse.shape != (d, d):
         raise ValueError(f"numbers of parameters differ: at {u.shape}, points {v.shape}, covariance {inverse.shape}")
-    return _density(u, v, inverse)
+    result = np.empty(len(u))
+    _density(len(u), u, v, inverse, result)
+    return result
 
 
 def reliability_of(positive_density: ArrayLike, negative_density: ArrayLike) -> FloatArray:

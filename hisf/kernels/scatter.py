@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from hisf.kernels.noise import noise_of_samples, robust_noise
+from hisf.kernels.threads import shared
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _channels(cube, noise):  # type: ignore[no-untyped-def]
-    for z in prange(cube.shape[0]):
+@shared()
+def _channels(first, last, cube, noise):  # type: ignore[no-untyped-def]
+    for z in range(first, last):
         noise[z] = robust_noise(cube[z].copy().reshape(-1))
 
 
 def robust_noise_of_channels(cube: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the robust noise of every channel of a (z, y, x) array in array precision; NaN for a blank one."""
     noise = np.empty(cube.shape[0], cube.dtype)
-    _channels(cube, noise)
+    _channels(cube.shape[0], cube, noise)
     return noise
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _spectra(cube, noise):  # type: ignore[no-untyped-def]
-    depth, ny, nx = cube.shape
-    for y in prange(ny):
+@shared()
+def _spectra(first, last, cube, noise):  # type: ignore[no-untyped-def]
+    depth, _, nx = cube.shape
+    for y in range(first, last):
         spectrum = np.empty(depth, cube.dtype)
         for x in range(nx):
             for z in range(depth):
@@ -36,7 +36,7 @@ def _spectra(cube, noise):  # type: ignore[no-untyped-def]
 def robust_noise_of_spectra(cube: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the robust noise of every spectrum of a (z, y, x) array, shape (y, x), in double; NaN for a blank one."""
     noise = np.empty(cube.shape[1:])
-    _spectra(cube, noise)
+    _spectra(cube.shape[1], cube, noise)
     return noise
 
 

@@ -14,8 +14,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, njit
 from numpy.typing import NDArray
+
+from hisf.kernels.threads import shared
 
 _LANES = 128  # most rows or columns smoothed together: what a step costs besides is shared by them
 _BUFFER = 1 << 19  # bytes of a buffer above which half as many lanes are taken: two stay in the second-level cache
@@ -92,15 +94,16 @@ def smooth_planes(planes: NDArray[Any], fwhm: float, out: NDArray[Any] | None = 
         out = np.empty_like(planes)
     _check_result(out, planes.shape, planes.dtype)
     if halfwidth == 0:
-        _blank_to_zero(planes.reshape(-1), out.reshape(-1))
+        _blank_to_zero(out.size, planes.reshape(-1), out.reshape(-1))
         return out
     factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
     threads = get_num_threads()
     if planes.shape[0] >= 2 * threads:  # a plane per task stays in the cache between the axes, and nobody waits
-        _smooth_parts(planes, out, 1, threads, True, True, passes, halfwidth, factor)
+        _smooth_parts(planes.shape[0], planes, out, 1, True, True, passes, halfwidth, factor)
     else:
-        _smooth_parts(planes, out, 4 * threads, threads, True, False, passes, halfwidth, factor)
-        _smooth_parts(planes, out, 4 * threads, threads, False, True, passes, halfwidth, factor)
+        parts = 4 * threads
+        _smooth_parts(planes.shape[0] * parts, planes, out, parts, True, False, passes, halfwidth, factor)
+        _smooth_parts(planes.shape[0] * parts, planes, out, parts, False, True, passes, halfwidth, factor)
     return out
 
 
@@ -176,7 +179,8 @@ def smooth_spectra(
     if out.size == 0:
         return out
     if halfwidth == 0:
-        _blank_to_zero(planes[first - z_offset : last - z_offset].reshape(-1), out.reshape(-1))
+        given = planes[first - z_offset : last - z_offset].reshape(-1)
+        _blank_to_zero(out.size, given, out.reshape(-1))
         return out
     fresh = last == depth
     if fresh:
@@ -188,7 +192,8 @@ def smooth_spectra(
     else:
         above = np.ascontiguousarray(above)
     factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
-    _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fresh, factor, out)
+    chunks = shape[1] * -(-shape[2] // _CHUNK)
+    _smooth_channels(chunks, planes, halfwidth, first, last, z_offset, depth, above, fresh, factor, out)
     return out
 
 
@@ -208,11 +213,11 @@ def _check_result(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any
         raise ValueError(f"out is {out.dtype} {out.shape}; it has to be C-contiguous {dtype} {shape}")
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _blank_to_zero(values, out):  # type: ignore[no-untyped-def]
+@shared()
+def _blank_to_zero(first, last, values, out):  # type: ignore[no-untyped-def]
     """Copy with NaN replaced by 0."""
     zero = out.dtype.type(0)
-    for n in prange(values.size):
+    for n in range(first, last):
         value = values[n]
         out[n] = value if value == value else zero
 
@@ -329,42 +334,42 @@ def _from_lanes(lanes, rows):  # type: ignore[no-untyped-def]
             rows[i, x] = lanes[x, i]
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _smooth_parts(planes, out, parts, threads, along_x, along_y, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
+@shared()
+def _smooth_parts(first, last, planes, out, parts, along_x, along_y, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
     """Smooth every plane in `parts` tasks of whole blocks; both axes in one call need a single part."""
-    nz, ny, nx = planes.shape
+    _, ny, nx = planes.shape
     length = max(nx, ny)
     lanes = _LANES if length * _LANES * out.itemsize <= _BUFFER else _LANES // 2
     rows, columns = (ny + lanes - 1) // lanes, (nx + lanes - 1) // lanes
-    for thread in prange(threads):
-        buffers = np.zeros((2, length, lanes), out.dtype)
-        zeros, level = np.zeros(lanes, out.dtype), np.zeros(lanes, out.dtype)
-        for n in range(thread, nz * parts, threads):
-            z, part = n // parts, n % parts
-            if along_x:
-                ping, pong = buffers[0, :nx], buffers[1, :nx]
-                for block in range(part * rows // parts, (part + 1) * rows // parts):
-                    _smooth_rows(planes[z], out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
-            if along_y:
-                ping, pong = buffers[0, :ny], buffers[1, :ny]
-                for block in range(part * columns // parts, (part + 1) * columns // parts):
-                    _smooth_columns(out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
+    buffers = np.zeros((2, length, lanes), out.dtype)
+    zeros, level = np.zeros(lanes, out.dtype), np.zeros(lanes, out.dtype)
+    for n in range(first, last):
+        z, part = n // parts, n % parts
+        if along_x:
+            ping, pong = buffers[0, :nx], buffers[1, :nx]
+            for block in range(part * rows // parts, (part + 1) * rows // parts):
+                _smooth_rows(planes[z], out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
+        if along_y:
+            ping, pong = buffers[0, :ny], buffers[1, :ny]
+            for block in range(part * columns // parts, (part + 1) * columns // parts):
+                _smooth_columns(out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fresh, factor, out):  # type: ignore[no-untyped-def]
+@shared()
+def _smooth_channels(begin, end, planes, halfwidth, first, last, z_offset, depth, above, fresh, factor, out):  # type: ignore[no-untyped-def]
     """Spectral recursion for chunks of a row; a ring keeps the 2R + 1 unsmoothed channels in the window."""
-    ny, nx = planes.shape[1], planes.shape[2]
+    nx = planes.shape[2]
     width = 2 * halfwidth + 1
     chunks = (nx + _CHUNK - 1) // _CHUNK
     zero = planes.dtype.type(0)
-    for n in prange(ny * chunks):
+    for n in range(begin, end):
         y, x0 = n // chunks, n % chunks * _CHUNK
         x1 = min(x0 + _CHUNK, nx)
         size = x1 - x0
         level = np.zeros(size, planes.dtype)
         if not fresh and last - first < width:  # filling a window would take longer than reading each channel twice
-            level[:] = above[y, x0:x1]
+            for lane in range(size):  # a slice that is assigned compiles a sentence about sizes that differ
+                level[lane] = above[y, x0 + lane]
             zeros = np.zeros(size, planes.dtype)
             for z in range(last - 1, first - 1, -1):
                 low, high = z - halfwidth, z + 1 + halfwidth
@@ -393,7 +398,8 @@ def _smooth_channels(planes, halfwidth, first, last, z_offset, depth, above, fre
                 level[lane] *= factor
                 result[lane] = level[lane]
         else:
-            level[:] = above[y, x0:x1]
+            for lane in range(size):  # a slice that is assigned compiles a sentence about sizes that differ
+                level[lane] = above[y, x0 + lane]
         for z in range(start - 1, first - 1, -1):
             under = window[(z - halfwidth) % width]  # also that of the channel that leaves, z + 1 + halfwidth
             result = out[z - first, y, x0:x1]

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from hisf.kernels.noise import (
@@ -23,6 +23,7 @@ from hisf.kernels.noise import (
     _middle,
     _root_mean_square,
 )
+from hisf.kernels.threads import shared
 
 _FEWEST = 10  # finite values that a window must have, spec sofia2 §3.4
 
@@ -196,7 +197,7 @@ def spread_cells(
         raise ValueError(f"channels {z_first} to {z_last} are not in a cube of {nz}")
     noise = np.empty((z_last - z_first, ny, nx), cells.dtype)
     centres = (_pixels(z_centres), _pixels(y_centres), _pixels(x_centres))
-    _spread(cells, *centres, spacing_z, spacing_xy, bool(interpolate), z_first, noise)
+    _spread(noise.shape[0], cells, *centres, spacing_z, spacing_xy, bool(interpolate), z_first, noise)
     return noise
 
 
@@ -220,7 +221,7 @@ def _fill_cells(
     cube = _checked(cube, 3)
     cells = np.empty((len(z_centres), len(y_centres), len(x_centres)), cube.dtype)
     centres = (_pixels(z_centres) - z_offset, _pixels(y_centres), _pixels(x_centres))
-    _measure_windows(cube, *centres, half_z, half_xy, code, half, cells)
+    _measure_windows(cells.shape[0] * cells.shape[1], cube, *centres, half_z, half_xy, code, half, cells)
     return cells
 
 
@@ -248,13 +249,15 @@ def _measure_window(values, words, code, half):  # type: ignore[no-untyped-def]
     return MAD_TO_SIGMA * _median_deviation(values, words, 1, cap, half)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _measure_windows(cube, z_centres, y_centres, x_centres, half_z, half_xy, code, half, cells):  # type: ignore[no-untyped-def]
+@shared()
+def _measure_windows(  # type: ignore[no-untyped-def]
+    first, last, cube, z_centres, y_centres, x_centres, half_z, half_xy, code, half, cells
+):
     """Collect and measure every window, a row of cells per task."""
     nz, ny, nx = cube.shape
     rows = y_centres.size
     side = 2 * half_xy + 1
-    for n in prange(z_centres.size * rows):
+    for n in range(first, last):
         cell_z, cell_y = n // rows, n % rows
         z0, z1 = max(z_centres[cell_z] - half_z, 0), min(z_centres[cell_z] + half_z + 1, nz)
         y0, y1 = max(y_centres[cell_y] - half_xy, 0), min(y_centres[cell_y] + half_xy + 1, ny)
@@ -311,8 +314,10 @@ def _along(nodes, blocks, pixel, place, centres, spacing, interpolate):  # type:
     return blocks[cell] if cell >= 0 else blocks.dtype.type(np.nan)
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _spread(cells, z_centres, y_centres, x_centres, spacing_z, spacing_xy, interpolate, z_first, noise):  # type: ignore[no-untyped-def]
+@shared()
+def _spread(  # type: ignore[no-untyped-def]
+    first, last, cells, z_centres, y_centres, x_centres, spacing_z, spacing_xy, interpolate, z_first, noise
+):
     """Fill every plane by itself: grid points of this channel, then grid columns at a row, then the pixels."""
     ny, nx = noise.shape[1], noise.shape[2]
     rows, columns = y_centres.size, x_centres.size
@@ -320,7 +325,7 @@ def _spread(cells, z_centres, y_centres, x_centres, spacing_z, spacing_xy, inter
     x_cells = np.empty(nx, np.int64)
     for x in range(nx):
         x_cells[x] = _place(x, x_centres, spacing_xy)[0]
-    for n in prange(noise.shape[0]):
+    for n in range(first, last):
         z = z_first + n
         z_place = _place(z, z_centres, spacing_z)
         blocks, nodes = np.empty((rows, columns), cells.dtype), np.empty((rows, columns), cells.dtype)

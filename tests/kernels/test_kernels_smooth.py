@@ -125,16 +125,17 @@ def test_planes_have_the_bits_of_the_recursion(shape, fwhm, dtype):
 
 
 @pytest.mark.parametrize(("parts", "threads"), [(1, 1), (2, 1), (3, 2), (16, 3), (1, 7)])
-def test_planes_do_not_depend_on_how_the_work_is_shared(parts, threads):
+def test_planes_do_not_depend_on_how_the_work_is_shared(parts, threads, monkeypatch):
+    monkeypatch.setattr("hisf.kernels.threads.get_num_threads", lambda: threads)
     cube = make_cube((3, 200, 75), np.float32)
     expected = twin_planes(cube, 3, 2)
     factor = np.float32(1) / np.float32(5)
     result = np.empty_like(cube)
-    smooth._smooth_parts(cube, result, parts, threads, True, False, 3, 2, factor)
-    smooth._smooth_parts(cube, result, parts, threads, False, True, 3, 2, factor)
+    smooth._smooth_parts(3 * parts, cube, result, parts, True, False, 3, 2, factor)
+    smooth._smooth_parts(3 * parts, cube, result, parts, False, True, 3, 2, factor)
     assert np.array_equal(result, expected)
     result[:] = 0
-    smooth._smooth_parts(cube, result, 1, threads, True, True, 3, 2, factor)
+    smooth._smooth_parts(3, cube, result, 1, True, True, 3, 2, factor)
     assert np.array_equal(result, expected)
 
 
