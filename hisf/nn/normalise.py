@@ -55,8 +55,9 @@ class NoiseUnits:
 
     def apply(self, data: np.ndarray, box: Box) -> np.ndarray:
         """Return a box, normalised: float32, shape ``box.shape`` (z, y, x), 0 where blank; a new array."""
-        scaled = np.asarray(data, np.float32) / self.noise[box.z0 : box.z1, None, None].astype(np.float32)
-        return np.nan_to_num(np.clip(scaled, -LIMIT, LIMIT, out=scaled), copy=False, nan=0.0)
+        from hisf.kernels.divide import in_units
+
+        return in_units(np.asarray(data, np.float32), self.noise[box.z0 : box.z1].astype(np.float32), LIMIT)
 
 
 def measure_normalisation(kind: str, voxels: Voxels, advance: Advance = lambda n: None) -> Normalisation:

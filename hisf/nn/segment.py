@@ -110,8 +110,8 @@ class Segmenter:
         values = normalisation.apply(self.sampling.average(data), seen)
         if not values.any():
             return None
-        padded = [n + -n % s for n, s in zip(values.shape, STRIDE, strict=True)]
-        tensor = torch.zeros((1, 1, *padded), dtype=self._precision)
-        nz, ny, nx = values.shape
-        tensor[0, 0, :nz, :ny, :nx] = torch.from_numpy(values)
+        tensor = torch.from_numpy(values)[None, None].to(self._precision)
+        beyond = [-n % s for n, s in zip(values.shape, STRIDE, strict=True)]
+        if any(beyond):
+            tensor = nn.functional.pad(tensor, (0, beyond[2], 0, beyond[1], 0, beyond[0]))
         return tensor.to(self._device).contiguous(memory_format=torch.channels_last_3d)
