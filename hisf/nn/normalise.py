@@ -90,15 +90,21 @@ def channel_noise(voxels: Voxels, advance: Advance = lambda n: None) -> np.ndarr
         planes = np.ascontiguousarray(voxels.read(box))
         noise[box.z0 : box.z1] = noise_of_planes(planes, "mad", "negative")
         advance(box.size)
-    return np.where(noise > 0, noise, np.nan) * spectral_excess(voxels)
+    return np.where(noise > 0, noise, np.nan) * spectral_excess(voxels, noise)
 
 
-def spectral_excess(voxels: Voxels) -> float:
+def spectral_excess(voxels: Voxels, noise: np.ndarray) -> float:
     """Measure by how much the noise of several channels together exceeds that of as many independent ones.
 
     Channels that were smoothed (Hanning) or regridded are correlated, and ripples are too; the networks are trained on
     independent ones and would take the slow part of such noise for lines. Groups of `GROUP` channels are averaged, and
     their noise times √`GROUP` is compared with the noise of their channels: 1 for independent ones.
+
+    Parameters
+    ----------
+    voxels : Voxels
+    noise : ndarray of float64, shape (z,)
+        Of every channel.
 
     Returns
     -------
@@ -110,8 +116,8 @@ def spectral_excess(voxels: Voxels) -> float:
     nz, ny, nx = voxels.shape
     ratios = []
     for z in range(0, nz - GROUP + 1, GROUP):
-        planes = np.ascontiguousarray(voxels.read(Box(z, z + GROUP, 0, ny, 0, nx)))
-        single = noise_of_planes(planes, "mad", "negative")
+        single = noise[z : z + GROUP]
+        planes = voxels.read(Box(z, z + GROUP, 0, ny, 0, nx))
         joint = noise_of_planes(planes.mean(0, keepdims=True), "mad", "negative")[0]
         ratios.append(GROUP**0.5 * joint / np.sqrt(np.mean(single**2)) if (single > 0).all() else np.nan)
     known = np.array(ratios)[np.isfinite(ratios)]

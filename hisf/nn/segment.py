@@ -61,7 +61,9 @@ class Segmenter:
         voxels = math.prod(p + 2 * m for p, m in zip(PATCH, MARGIN, strict=True))
         return voxels * self._precision.itemsize * VALUES_PER_VOXEL
 
-    def scores(self, core: Box, box: Box, data: np.ndarray, normalisation: Normalisation) -> np.ndarray:
+    def scores(
+        self, core: Box, box: Box, data: np.ndarray, normalisation: Normalisation, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the scores of a tile.
 
         Parameters
@@ -74,13 +76,15 @@ class Segmenter:
             NaN where blank.
         normalisation : Normalisation
             Of the averaged cube.
+        out : ndarray of float32, shape ``core.shape``, optional
+            Zeros, which become the scores.
 
         Returns
         -------
         ndarray of float32, shape ``core.shape``
             0 to 1; 0 where blank.
         """
-        scores = np.zeros(core.shape, np.float32)
+        scores = np.zeros(core.shape, np.float32) if out is None else out
         whole = self.sampling.coarse(core)
         for z0 in range(whole.z0 - whole.z0 % PATCH[0], whole.z1, PATCH[0]):
             for y0 in range(whole.y0 - whole.y0 % PATCH[1], whole.y1, PATCH[1]):
@@ -92,8 +96,9 @@ class Segmenter:
                     if found is not None:
                         part = self.sampling.spread(found, mine.shape)
                         scores[mine.inside(core).slices] = part
-        own = data[core.inside(box).slices]
-        scores[np.isnan(own)] = 0.0
+        blank = np.isnan(data[core.inside(box).slices])
+        if blank.any():
+            scores[blank] = 0.0
         return scores
 
     def _patch(self, patch: Box, box: Box, data: np.ndarray, normalisation: Normalisation) -> np.ndarray | None:

@@ -180,7 +180,8 @@ class SlimUNet(nn.Module):
             high = min(depth, low + PIECE)
             first, last = 4 * low - 5, 4 * high + 2  # the channels that are seen, by both kernels
             seen = x[:, :, max(0, first) : min(x.shape[2], last)]
-            seen = nn.functional.pad(seen, (0, 0, 0, 0, max(0, -first), max(0, last - x.shape[2])))
+            if first < 0 or last > x.shape[2]:
+                seen = nn.functional.pad(seen, (0, 0, 0, 0, max(0, -first), max(0, last - x.shape[2])))
             fine = self.stem.within(seen)
             if low == 0:
                 fine[:, :, 0] = 0  # what lies before the first channel is nothing, and not the stem of nothing

@@ -6,6 +6,7 @@ from scipy import stats
 
 from hisf.data.box import Box, slabs
 from hisf.data.voxels import ArrayVoxels
+from hisf.kernels.noise import noise_of_planes
 from hisf.nn import normalise
 from hisf.nn.normalise import ChannelNormalisation, channel_noise, measure, spectral_excess
 
@@ -134,6 +135,10 @@ def test_wrong_arguments():
         measure(ArrayVoxels(np.zeros((1, 2, 2))), (50.0, 50.0))
 
 
+def _excess(data):
+    return spectral_excess(ArrayVoxels(data), noise_of_planes(data, "mad", "negative"))
+
+
 def _correlated(share, seed=3):
     """Noise of which neighbouring channels have ``share`` of the weight of a channel."""
     white = np.random.default_rng(seed).standard_normal((82, 60, 60)).astype(np.float32)
@@ -142,15 +147,15 @@ def _correlated(share, seed=3):
 
 def test_correlated_channels_have_more_noise_together():
     """Of Hanning smoothing (¼ ½ ¼): a sum over many channels has the variance 1 against 3/8 for a channel."""
-    smooth = spectral_excess(ArrayVoxels(_correlated(0.5)))
+    smooth = _excess(_correlated(0.5))
     # exactly, for groups of 8 averages: variance of the group's mean, from the weights of the white channels
     weights = np.convolve(np.ones(8), [0.25, 0.5, 0.25])
     expected = np.sqrt((weights**2).sum() / 8 / 0.375)
     assert smooth == pytest.approx(expected, rel=0.03)
-    assert spectral_excess(ArrayVoxels(_correlated(0.0))) == 1.0
+    assert _excess(_correlated(0.0)) == 1.0
     noise = channel_noise(ArrayVoxels(_correlated(0.5)))
     np.testing.assert_allclose(noise, np.sqrt(1.5) * smooth, rtol=0.08)
 
 
 def test_a_cube_of_few_channels_has_no_excess():
-    assert spectral_excess(ArrayVoxels(_correlated(0.5)[:7])) == 1.0
+    assert _excess(_correlated(0.5)[:7]) == 1.0

@@ -97,14 +97,14 @@ class Network(Finder):
         if self.normalisation.flagged.all():
             raise InputError(f"The network cannot measure the noise of {self.cube.name}; is it blank or constant?")
 
-    def scores(self, tile: Tile) -> np.ndarray:
-        """Return the scores, 0 to 1, of the core of a tile: float32, shape ``tile.core.shape`` (z, y, x)."""
-        return self._segmenter.scores(tile.core, tile.box, tile.data, self.normalisation)
+    def scores(self, tile: Tile, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the scores of the core of a tile, 0 to 1: float32, its shape; in ``out``, zeros, if it is there."""
+        return self._segmenter.scores(tile.core, tile.box, tile.data, self.normalisation, out)
 
     def find(self, tile: Tile) -> np.ndarray:
         """Return the scores of the core, the larger of the two where both signs are searched; 0 in the halo."""
         scores = np.zeros(tile.data.shape, np.float32)
-        scores[tile.inner] = self.scores(tile)
+        self.scores(tile, scores[tile.inner])
         if self._both:
             turned = Tile(tile.core, tile.box, -tile.data)
             scores[tile.inner] = np.fmax(scores[tile.inner], self.scores(turned))
