@@ -10,6 +10,7 @@ import click
 from hisf.cli.display import Display
 from hisf.cli.settings import load, what_is_ignored
 from hisf.errors import HisfError, NothingFoundError
+from hisf.execution.ahead import read_ahead
 from hisf.plugins import PluginManager
 from hisf.settings import COMMAND_LINE, Settings
 
@@ -73,6 +74,7 @@ def search(
     manager.register(display, "display", "hisf's command line")
     with display:
         _announce(settings, native)
+        read_ahead(settings["input.data"])
 
         from hisf.pipeline import Report, run
         from hisf.stages.products.record import write_log, write_record

@@ -1,11 +1,15 @@
-"""Imports that are made while compiled code is at work, so that nobody waits for them later."""
+"""What is fetched while something else is at work, so that nobody waits for it later: imports and files."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+
+AHEAD = 1 << 30  # bytes of a file
 
 
 def import_ahead(modules: Iterable[str]) -> threading.Thread:
@@ -24,3 +28,14 @@ def _import(modules: list[str]) -> None:
     for name in modules:
         with suppress(ImportError):
             import_module(name)
+
+
+def read_ahead(path: str) -> None:
+    """Ask the system to read the beginning of a file, up to `AHEAD`, while libraries are imported; in a thread."""
+    if path and hasattr(os, "posix_fadvise"):
+        threading.Thread(target=_read, args=(path,), name="reading", daemon=True).start()
+
+
+def _read(path: str) -> None:
+    with suppress(OSError), Path(path).open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, AHEAD, os.POSIX_FADV_WILLNEED)
