@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +78,13 @@ def forget_compiler() -> None:
     maps = Path("/proc/self/maps")
     if not hasattr(mmap, "MADV_DONTNEED") or not maps.exists():
         return
-    libc = ctypes.CDLL(None)
-    for line in maps.read_text(encoding="utf-8", errors="replace").splitlines():
-        place, access, *_ = line.split()
-        if access == "r-xp" and "llvmlite" in line.rsplit("/", 1)[-1]:
-            first, last = (int(word, 16) for word in place.split("-"))
-            libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
+    with suppress(OSError, ValueError, AttributeError):
+        libc = ctypes.CDLL(None)
+        for line in maps.read_text(encoding="utf-8", errors="replace").splitlines():
+            place, access, *_ = line.split()
+            if access == "r-xp" and "llvmlite" in line.rsplit("/", 1)[-1]:
+                first, last = (int(word, 16) for word in place.split("-"))
+                libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
 
 
 def _compiled() -> bool:

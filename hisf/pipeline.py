@@ -6,7 +6,9 @@ par file → Settings → Cube → precondition → finders → link → reliabi
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -194,16 +196,15 @@ class Job:
         """Return the job for settings that differ in nothing that comes before linking; see `Appraisal.retuned`."""
         appraisal = self.appraisal.retuned(settings) if self.appraisal else None
         chosen = choose_stages(settings, manager)
-        settings = _settled(settings, chosen)
+        settings = _settled(settings, chosen, log.debug)
         return replace(self, settings=settings, appraisal=appraisal, **_later(settings, self.cube, chosen, manager))
 
 
-def _settled(settings: Settings, chosen: Stages) -> Settings:
+def _settled(settings: Settings, chosen: Stages, say: Callable[[str], object]) -> Settings:
     """Return the settings without a reliability where the confidence of the network stands in its place."""
     if not settings["reliability.enable"] or not judges_by_confidence(chosen.finders, chosen.appraisal):
         return settings
-    log.log(
-        NOTICE,
+    say(
         "reliability.enable has no effect: the confidence of the network judges its sources (cnn.confidence); "
         "appraise.method = none leaves it to the reliability.",
     )
@@ -245,7 +246,7 @@ def prepare(settings: Settings, manager: PluginManager, report: Report, replacin
     limit = usable_memory(settings["pipeline.memory"])
     wanted = _tile_of(settings)
     chosen = choose_stages(settings, manager)
-    settings = _settled(settings, chosen)
+    settings = _settled(settings, chosen, partial(log.log, NOTICE))
     report.finders = [cls.name for cls in chosen.finders]
     products = manager.active("products", settings)
     threads = set_threads(settings["pipeline.threads"])

@@ -74,7 +74,8 @@ def search(
     manager.register(display, "display", "hisf's command line")
     with display:
         _announce(settings, native)
-        read_ahead(settings["input.data"])
+        if not settings["input.region"]:
+            read_ahead(settings["input.data"])
 
         from hisf.pipeline import Report, run
         from hisf.stages.products.record import write_log, write_record

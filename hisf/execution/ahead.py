@@ -37,5 +37,8 @@ def read_ahead(path: str) -> None:
 
 
 def _read(path: str) -> None:
-    with suppress(OSError), Path(path).open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, AHEAD, os.POSIX_FADV_WILLNEED)
+    with suppress(OSError, ValueError):
+        if not Path(path).is_file():  # a pipe would lose what is read
+            return
+        with Path(path).open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, AHEAD, os.POSIX_FADV_WILLNEED)

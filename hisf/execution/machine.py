@@ -6,12 +6,14 @@ import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from hisf.errors import InputError
 
 log = logging.getLogger(__name__)
 
+CONTAINER = Path("/sys/fs/cgroup")  # limits of the control group
 SHARE = 0.6  # of the available memory
 NOTICE = logging.INFO + 5  # a message for every user that is no warning
 logging.addLevelName(NOTICE, "NOTICE")
@@ -33,7 +35,7 @@ def set_threads(wanted: int) -> int:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         wanted = int(given) if given.isdigit() and int(given) > 0 else processors
     wanted = min(wanted, processors)
-    # threads that wait for work sleep: awake they take processors from others, and their own turn when work comes
+    # threads of OpenMP (PyTorch's) that wait for work sleep: awake they take processors from others
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     numba.set_num_threads(wanted)
     return wanted
@@ -104,13 +106,20 @@ def _available() -> float:
 
 
 def _container_limit() -> float:
-    """Return what the control group of this process has left, infinite without a limit."""
-    for limit_file, usage_file in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    """Return what the control group of this process has left, infinite without a limit.
+
+    Files that the system keeps in memory count as used there, but make room for whoever needs it.
+    """
+    for folder, limit_file, usage_file, files in (
+        (CONTAINER, "memory.max", "memory.current", "inactive_file"),
+        (CONTAINER / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            return max(0.0, float(Path(limit_file).read_text()) - float(Path(usage_file).read_text()))
+            left = float((folder / limit_file).read_text()) - float((folder / usage_file).read_text())
         except (OSError, ValueError):
             continue
+        with suppress(OSError, ValueError):
+            kept = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            left += float(kept.get(files, 0))
+        return max(0.0, left)
     return float("inf")

@@ -177,7 +177,7 @@ def reliability_of(positive_density: ArrayLike, negative_density: ArrayLike) -> 
     Returns
     -------
     ndarray of float64, shape (m,)
-        (P - N)/P where P > N, else 0.
+        (P - N)/P where P > N, else 0; 0 too where P is infinite.
 
     Notes
     -----
@@ -186,7 +186,9 @@ def reliability_of(positive_density: ArrayLike, negative_density: ArrayLike) -> 
     positive = np.asarray(positive_density, dtype=np.float64)
     negative = np.asarray(negative_density, dtype=np.float64)
     result = np.zeros(np.broadcast_shapes(positive.shape, negative.shape))
-    return np.divide(positive - negative, positive, out=result, where=positive > negative)
+    with np.errstate(invalid="ignore"):  # a covariance of rounding errors may give infinite densities
+        np.divide(positive - negative, positive, out=result, where=positive > negative)
+    return np.nan_to_num(result, copy=False, nan=0.0)
 
 
 def _growth(median: float, tolerance: float) -> float:

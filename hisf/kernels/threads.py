@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from numba import config, get_num_threads, njit
@@ -48,8 +48,10 @@ def shared(**options: Any) -> Callable[[Callable[..., None]], Callable[..., None
             if not _pools:
                 _pools.append(ThreadPoolExecutor(_processors(), thread_name_prefix="kernel"))
             edges = [k * count // threads for k in range(threads + 1)]
-            others = [_pools[0].submit(part, edges[k], edges[k + 1], *arguments) for k in range(1, threads)]
+            others: list[Future[None]] = []
             try:
+                for k in range(1, threads):
+                    others.append(_pools[0].submit(part, edges[k], edges[k + 1], *arguments))
                 part(0, edges[1], *arguments)
             finally:
                 wait(others)

@@ -90,7 +90,9 @@ def convolve(
 
 
 def _in_one_pass(x: torch.Tensor) -> bool:
-    if x.device.type != "cpu" or torch.is_grad_enabled() or not torch.backends.mkldnn.is_available():
+    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return False
+    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):
         return False
     if not hasattr(torch.ops.mkldnn, "_convolution_pointwise_"):
         return False
@@ -169,10 +171,10 @@ class SlimUNet(nn.Module):
     def _begin(self, x: torch.Tensor) -> torch.Tensor:
         """Return the features after the first two halvings.
 
-        Without gradients by pieces of channels, so that those of the stem, by far the largest, never exist at once:
-        less memory, and time saved on clearing it. Bits are those of the whole.
+        On a processor and without gradients by pieces of channels, so that those of the stem, by far the largest, never
+        exist at once: less memory, and time saved on clearing it. Bits are those of the whole.
         """
-        if torch.is_grad_enabled() or self.training:
+        if x.device.type != "cpu" or torch.is_grad_enabled() or self.training:
             return self.down1(self.stem(x))
         depth = x.shape[2] // 4
         result = []

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from hisf.execution import machine
+
 
 def test_numba_starts_without_scipy_linalg_and_has_it_when_asked():
     """Kernels of plugins may use linear algebra."""
@@ -17,3 +19,16 @@ def test_numba_starts_without_scipy_linalg_and_has_it_when_asked():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["4.0", "0.25"]
+
+
+def test_files_in_memory_are_not_used_memory_of_a_container(tmp_path, monkeypatch):
+    """A control group counts them, and gives their room to whoever needs it."""
+    monkeypatch.setattr(machine, "CONTAINER", tmp_path)
+    assert machine._container_limit() == float("inf")
+    (tmp_path / "memory.max").write_text("2000\n")
+    (tmp_path / "memory.current").write_text("1500\n")
+    assert machine._container_limit() == 500
+    (tmp_path / "memory.stat").write_text("anon 200\nactive_file 300\ninactive_file 900\n")
+    assert machine._container_limit() == 1400
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine._container_limit() == float("inf")

@@ -245,3 +245,9 @@ def test_covariance_adds_in_the_order_of_the_points():
         d = [p - m for p, m in zip(point, mean, strict=True)]
         total = [[total[i][j] + d[i] * d[j] for j in range(3)] for i in range(3)]
     assert covariance(points).tolist() == [[t / len(points) for t in row] for row in total]
+
+
+def test_infinite_densities_are_not_reliable():
+    """Of an inverse that is not positive: exp(−q/2) has no limit."""
+    found = reliability_of([np.inf, np.inf, 1.0, np.nan], [np.inf, 1.0, 0.5, 1.0])
+    assert found.tolist() == [0.0, 0.0, 0.5, 0.0]

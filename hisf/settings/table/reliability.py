@@ -7,7 +7,8 @@ PARAMETERS = (
         "reliability.enable",
         Kind.BOOL,
         "false",
-        "Keep only sources that stand out from the false detections, judged by sources of negative flux.",
+        "Keep only sources that stand out from the false detections, judged by sources of negative flux. "
+        "Without effect where the confidence of the network judges.",
         "2.4",
     ),
     Parameter(

@@ -39,6 +39,7 @@ class NeighbourhoodLinker(Linker):
         """Link the detected voxels; labels count from 1 in the order of the highest voxel, channels first."""
         from hisf.kernels.link import VoxelLinker, offsets
         from hisf.kernels.objects import filling_order, group_voxels, object_statistics
+        from hisf.kernels.reliability import COFACTORS
 
         s = self.settings
         neighbourhood = self.neighbourhood()
@@ -63,7 +64,8 @@ class NeighbourhoodLinker(Linker):
         log.info("linker: %d voxels in %d objects, %d within the limits", len(index), count, len(kept))
         near = offsets(neighbourhood)
         negative = kept[found["f_sum"][kept] < 0]
-        if s["reliability.enable"] and len(negative) <= len(s["reliability.parameters"]):
+        parameters = len(s["reliability.parameters"])
+        if s["reliability.enable"] and len(negative) <= parameters <= COFACTORS:
             # so few that the last bits of their sums decide the reliability (kernels.reliability.inverse)
             for k in negative:
                 members = order[start[k] : start[k + 1]]

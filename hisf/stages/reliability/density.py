@@ -172,9 +172,12 @@ class NegativeDensity(Reliability):
             fixed = 0.4
         if not s["reliability.autoKernel"]:
             return fixed
-        scale, converged, _ = find_scale(
-            positive, negative, spread, tolerance=s["reliability.tolerance"], iterations=s["reliability.iterations"]
-        )
+        try:
+            scale, converged, _ = find_scale(
+                positive, negative, spread, tolerance=s["reliability.tolerance"], iterations=s["reliability.iterations"]
+            )
+        except np.linalg.LinAlgError:  # singular but for rounding, and at one of the scales to the last bit
+            scale, converged = fixed, False
         if not converged:
             log.warning("The automatic search for the reliability kernel did not converge; %g is used.", fixed)
             return fixed
