@@ -7,8 +7,7 @@ PARAMETERS = (
         "reliability.enable",
         Kind.BOOL,
         "false",
-        "Keep only sources that stand out from the false detections, judged by sources of negative flux. "
-        "Without effect where the confidence of the network judges.",
+        "Keep only sources that stand out from those of negative flux, unless the network's confidence judges.",
         "2.4",
     ),
     Parameter(
