@@ -103,8 +103,8 @@ def _smooth(folder: Path) -> None:
     from hisf.kernels.clip import above
     from hisf.stages.finders.smoothing import smoothed_slabs
 
-    for _, values in smoothed_slabs(ArrayVoxels(_noise()), np.zeros(1, np.int64), 3.0, 3, 1.0):
-        above(values, 1.0)
+    for _, values, flags in smoothed_slabs(ArrayVoxels(_noise()), np.zeros(1, np.int64), 3.0, 3, 1.0):
+        above(values, 1.0, flags)
 
 
 def _run(folder: Path) -> None:

@@ -1,6 +1,8 @@
-"""Clipping: which voxels lie above a threshold; putting found voxels back to a low level; carrying blanks along."""
+"""Clipping: which voxels lie above a threshold."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -9,19 +11,45 @@ from numpy.typing import NDArray
 from hisf.kernels.arrays import frozen
 from hisf.kernels.threads import shared
 
-_PIECE = 32768  # values that one thread looks at: they stay in the second-level cache, and uint16 counts them
-_BLOCK = 64  # values that are looked at one by one where there is something among them
+BLOCK = 64  # values that are looked at one by one where there is something among them
+_PIECE = 512  # blocks that one thread looks at
 
 
-def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+def high_blocks(values: NDArray[np.floating], level: float) -> NDArray[np.uint8]:
+    """Say in which blocks of 64 there may be a |value| > level; in the others there is none.
+
+    Parameters
+    ----------
+    values : ndarray of float32 or float64, shape (n, ...)
+        C-contiguous.
+    level : float
+        Not negative.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, ⌈values of each / 64⌉)
+        1 or 0; a NaN makes it 1.
+    """
+    rows = _rows(values)
+    flags = np.empty((rows.shape[0], -(-rows.shape[1] // BLOCK)), np.uint8)
+    pieces = -(-flags.shape[1] // _PIECE)
+    _flag_pieces(rows.shape[0] * pieces, frozen(rows.view(f"i{rows.itemsize}")), limit_word(level, rows.dtype), flags)
+    return flags
+
+
+def above(
+    values: NDArray[np.floating], level: float, flags: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """Find the elements with |value| > level.
 
     Parameters
     ----------
-    values : ndarray of float32 or float64
-        Any shape, C-contiguous. NaN is never found.
+    values : ndarray of float32 or float64, shape (n, ...)
+        C-contiguous. NaN is never found.
     level : float
         Not negative. The comparison is strict and as if made in double (spec sofia2 §3.6).
+    flags : ndarray of uint8, optional
+        What `high_blocks` says for this level or a lower one, where it is known already.
 
     Returns
     -------
@@ -30,46 +58,78 @@ def above(values: NDArray[np.floating], level: float) -> tuple[NDArray[np.int64]
     value : ndarray, shape (n,)
         What is there.
     """
-    flat = frozen(values.reshape(-1))
-    limit = flat.dtype.type(level)
-    if float(limit) > level:  # the next one below separates the same values
-        limit = np.nextafter(limit, flat.dtype.type(-np.inf))
-    pieces = -(-flat.size // _PIECE)
-    places, counts = np.empty(pieces * _PIECE, np.uint16), np.zeros(pieces, np.int64)
-    words = flat.view(f"i{flat.itemsize}")
-    magnitude = words.dtype.type(np.iinfo(words.dtype).max)  # all bits but the sign; such numbers sort like floats
-    _search(pieces, flat, words, limit, limit.view(words.dtype), magnitude, places, counts)
-    index, value = np.empty(int(counts.sum()), np.int64), np.empty(int(counts.sum()), flat.dtype)
-    _gather(flat, places, counts, index, value)
+    if flags is None:
+        flags = high_blocks(values, level)
+    rows, limit = frozen(_rows(values)), _limit(level, values.dtype)
+    count = _count(rows, flags, limit)
+    index, value = np.empty(count, np.int64), np.empty(count, rows.dtype)
+    _gather(rows, flags, limit, index, value)
     return index, value
 
 
-@shared()
-def _search(low, high, flat, words, limit, limit_word, magnitude, places, counts):  # type: ignore[no-untyped-def]
-    """Note what is found in every piece: its places from the beginning of the piece, and their number."""
-    kind = words.dtype.type
-    for n in range(low, high):
-        start, end, found = n * _PIECE, min((n + 1) * _PIECE, flat.size), 0
-        for first in range(start, end, _BLOCK):
-            block, signs = words[first : min(first + _BLOCK, end)], kind(0)
-            for i in range(block.size):
-                signs |= kind(limit_word - kind(block[i] & magnitude))
-            if signs < 0:  # something is larger, or NaN, which is above everything
-                for i in range(first, first + block.size):
-                    if abs(flat[i]) > limit:
-                        places[start + found] = i - start
-                        found += 1
-        counts[n] = found
+def limit_word(level: float, dtype: np.dtype[Any]) -> np.signedinteger[Any]:
+    """Return the bits of the largest number of a type that is not above a level, as a signed integer."""
+    return _limit(level, dtype).view(f"i{dtype.itemsize}")
+
+
+def _limit(level: float, dtype: np.dtype[Any]) -> np.floating[Any]:
+    limit = dtype.type(level)
+    if float(limit) > level:  # the next one below separates the same values
+        limit = np.nextafter(limit, dtype.type(-np.inf))
+    return limit
+
+
+def _rows(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Give an array two axes."""
+    return values.reshape(len(values), -1) if values.ndim > 1 and values.size else values.reshape(1, -1)
 
 
 @njit(cache=True, nogil=True)
-def _gather(flat, places, counts, index, value):  # type: ignore[no-untyped-def]
+def flag_blocks(words, limit, flags):  # type: ignore[no-untyped-def]
+    """Do as `high_blocks` for values one after the other, given as integers of their size."""
+    kind = words.dtype.type
+    magnitude = kind(
+        ~(kind(1) << kind(8 * words.itemsize - 1))
+    )  # all bits but the sign; these numbers sort like floats
+    for n in range(flags.size):
+        block, signs = words[n * BLOCK : min((n + 1) * BLOCK, words.size)], kind(0)
+        for i in range(block.size):
+            signs |= kind(limit - kind(block[i] & magnitude))
+        flags[n] = signs < 0  # something is larger, or NaN, which is above everything
+
+
+@shared()
+def _flag_pieces(first, last, words, limit, flags):  # type: ignore[no-untyped-def]
+    pieces = (flags.shape[1] + _PIECE - 1) // _PIECE
+    for n in range(first, last):
+        row, start = n // pieces, n % pieces * _PIECE
+        flag_blocks(words[row, start * BLOCK :], limit, flags[row, start : start + _PIECE])
+
+
+@njit(cache=True, nogil=True)
+def _count(rows, flags, limit):  # type: ignore[no-untyped-def]
+    """Count what is above the limit."""
+    count = 0
+    for z in range(flags.shape[0]):
+        for n in range(flags.shape[1]):
+            if flags[z, n]:
+                block = rows[z, n * BLOCK : (n + 1) * BLOCK]
+                for i in range(block.size):
+                    count += abs(block[i]) > limit
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _gather(rows, flags, limit, index, value):  # type: ignore[no-untyped-def]
     k = 0
-    for n in range(counts.size):
-        for i in range(n * _PIECE, n * _PIECE + counts[n]):
-            index[k] = n * _PIECE + places[i]
-            value[k] = flat[index[k]]
-            k += 1
+    for z in range(flags.shape[0]):
+        for n in range(flags.shape[1]):
+            if flags[z, n]:
+                block = rows[z, n * BLOCK : (n + 1) * BLOCK]
+                for i in range(block.size):
+                    if abs(block[i]) > limit:
+                        index[k], value[k] = z * rows.shape[1] + n * BLOCK + i, block[i]
+                        k += 1
 
 
 @njit(cache=True, nogil=True)
@@ -98,80 +158,3 @@ def union(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]
         j += 1
         n += 1
     return joined[:n].copy()
-
-
-@njit(cache=True, nogil=True)
-def _put_back(flat, index, level):  # type: ignore[no-untyped-def]
-    for i in index:
-        if flat[i] == flat[i]:
-            flat[i] = np.copysign(level, flat[i])
-
-
-def put_back(values: NDArray[np.floating], index: NDArray[np.int64], level: float) -> None:
-    """Set elements to ±level, in place, the sign being theirs (spec sofia2 §3.6).
-
-    A value of exactly 0, such as the median that the ripple filter subtracts from itself, has the sign of its bits, as
-    in SoFiA: the case continuum_ripple of the parity tests has one.
-
-    Parameters
-    ----------
-    values : ndarray of float32 or float64
-        Any shape, C-contiguous. **Modified in place**; NaN stays NaN.
-    index : ndarray of int64
-        Raster indices.
-    level : float
-        Not negative.
-    """
-    _put_back(values.reshape(-1), index, values.dtype.type(level))
-
-
-def copy_and_mark(
-    values: NDArray[np.floating], out: NDArray[np.floating], blank: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Copy channels and say which voxels are blank.
-
-    Parameters
-    ----------
-    values : ndarray of float32 or float64, shape (z, y, x)
-    out : ndarray of the same shape and dtype
-        **Filled in.**
-    blank : ndarray of bool of the same shape
-        **Filled in**: where ``values`` is NaN.
-
-    Returns
-    -------
-    ndarray of int64, shape (z,)
-        Number of blank voxels of every channel.
-    """
-    counts = np.empty(values.shape[:2], np.int64)
-    _copy_and_mark(counts.size, frozen(np.ascontiguousarray(values)), out, blank, counts)
-    return counts.sum(1)
-
-
-@shared()
-def _copy_and_mark(first, last, values, out, blank, counts):  # type: ignore[no-untyped-def]
-    _, ny, nx = values.shape
-    for n in range(first, last):
-        z, y = n // ny, n % ny
-        found = 0
-        for x in range(nx):
-            value = values[z, y, x]
-            out[z, y, x] = value
-            blank[z, y, x] = value != value
-            found += value != value
-        counts[z, y] = found
-
-
-def set_blank(values: NDArray[np.floating], blank: NDArray[np.bool_]) -> None:
-    """Set ``values`` (z, y, x) to NaN, in place, wherever ``blank`` of the same shape is True."""
-    _set_blank(values.shape[0] * values.shape[1], values, blank)
-
-
-@shared()
-def _set_blank(first, last, values, blank):  # type: ignore[no-untyped-def]
-    _, ny, nx = values.shape
-    for n in range(first, last):
-        z, y = n // ny, n % ny
-        for x in range(nx):
-            if blank[z, y, x]:
-                values[z, y, x] = np.nan

@@ -1,9 +1,10 @@
 """Smoothing by running boxcars: a spatial Gaussian made of several of them, and a spectral boxcar.
 
 A boxcar is a recursion that starts at the last element and walks down, which leaves rounding residues that have to be
-reproduced, so it cannot be replaced by a convolution or run upward. It is vectorised over the other axes instead:
-up to ``_LANES`` rows or columns are copied into a small buffer with the lane innermost, all passes run there, and the
-result is copied back. Fused multiply-add and reassociation would change the bits and are not used.
+reproduced, so it cannot be replaced by a convolution or run upward. It is vectorised over the other axes instead: many
+rows, columns or spectra take every step together. All boxcars along an axis walk down at once, each a little behind the
+one before, so that what lies between them stays in the first-level cache. Fused multiply-add and reassociation would
+change the bits and are not used.
 
 Source: spec sofia2 §3.5.
 """
@@ -14,14 +15,17 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 from numpy.typing import NDArray
 
+from hisf.kernels.arrays import frozen
+from hisf.kernels.clip import BLOCK, flag_blocks, limit_word
+from hisf.kernels.lanes import LANES, advance, transpose
 from hisf.kernels.threads import shared
 
-_LANES = 128  # most rows or columns smoothed together: what a step costs besides is shared by them
-_BUFFER = 1 << 19  # bytes of a buffer above which half as many lanes are taken: two stay in the second-level cache
-_CHUNK = 512  # pixels along x that one spectral recursion carries along
+_WORK = 1 << 18  # bytes of rows between the boxcars along an axis: they stay in the second-level cache,
+_FEWEST = 128  # but so many rows are smoothed together: what a step costs besides is shared by them
+_CHUNK = 32 * BLOCK  # pixels that one spectral recursion carries along
 _PASSES = (3, 4, 5, 6)  # numbers of boxcars tried for a Gaussian (spec sofia2 §3.5)
 
 
@@ -57,144 +61,152 @@ def boxcar_plan(fwhm: float) -> tuple[int, int]:
     return passes, math.floor(ideal[passes] + 0.5)
 
 
-def smooth_planes(planes: NDArray[Any], fwhm: float, out: NDArray[Any] | None = None) -> NDArray[Any]:
-    """Smooth every channel with a Gaussian made of boxcars.
-
-    Parameters
-    ----------
-    planes : ndarray, shape (nz, ny, nx), float32 or float64
-        Cube or slab. NaN is read as 0. Not modified unless it is also `out`.
-    fwhm : float
-        Full width at half maximum in pixels; see `boxcar_plan`.
-    out : ndarray, optional
-        Where the result goes: shape and dtype of `planes`, C-contiguous. It may be `planes` itself; any other overlap
-        of the two is not allowed.
-
-    Returns
-    -------
-    ndarray, shape (nz, ny, nx)
-        `out`, or a new array of the dtype of `planes`. No NaN unless `planes` has infinities: the caller blanks again.
-
-    Raises
-    ------
-    TypeError
-        If `planes` is not float32 or float64 in native byte order.
-    ValueError
-        If `planes` is not three-dimensional, `out` does not fit, or `fwhm` is not allowed.
-
-    Notes
-    -----
-    Spec sofia2 §3.5, bit for bit: all passes along x for every row, then all passes along y for every column.
-    Every channel is independent, so slabs give the same result as the cube. Extra memory: none besides the result
-    when `planes` is C-contiguous, otherwise one copy; each thread has two buffers of 64 × max(ny, nx) elements.
-    """
-    passes, halfwidth = boxcar_plan(fwhm)
-    planes = _checked(planes, "planes")
-    if out is None:
-        out = np.empty_like(planes)
-    _check_result(out, planes.shape, planes.dtype)
-    if halfwidth == 0:
-        _blank_to_zero(out.size, planes.reshape(-1), out.reshape(-1))
-        return out
-    factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
-    threads = get_num_threads()
-    if planes.shape[0] >= 2 * threads:  # a plane per task stays in the cache between the axes, and nobody waits
-        _smooth_parts(planes.shape[0], planes, out, 1, True, True, passes, halfwidth, factor)
-    else:
-        parts = 4 * threads
-        _smooth_parts(planes.shape[0] * parts, planes, out, parts, True, False, passes, halfwidth, factor)
-        _smooth_parts(planes.shape[0] * parts, planes, out, parts, False, True, passes, halfwidth, factor)
-    return out
-
-
-def smooth_spectra(
+def prepare_channels(
     planes: NDArray[Any],
-    halfwidth: int,
+    out: NDArray[Any],
+    blank: NDArray[np.bool_],
     first: int,
-    last: int,
-    z_offset: int,
-    depth: int,
-    above: NDArray[Any] | None = None,
-    out: NDArray[Any] | None = None,
-    ring: bool = False,
-) -> NDArray[Any]:
-    """Smooth channels `first` to `last` (exclusive) with a spectral boxcar.
-
-    Slabs are taken from the top channel downward, each handing the plane ``result[0]`` to the next as `above`; the
-    result then has the bits of the whole cube smoothed at once.
+    fwhm: float = 0.0,
+    found: NDArray[np.int64] | None = None,
+    level: float = 0.0,
+) -> NDArray[np.int64]:
+    """Copy channels into a ring of channels, put found voxels back to a low level, and smooth on the sky.
 
     Parameters
     ----------
     planes : ndarray, shape (m, ny, nx), float32 or float64
-        Unsmoothed channels z_offset … z_offset + m − 1 of the cube. They must include every channel of the cube from
-        ``first - halfwidth`` to ``last + halfwidth`` (inclusive). NaN is read as 0. Not modified unless it shares
-        memory with `out`.
-    halfwidth : int
-        Half-width R of the boxcar of 2R + 1 channels; 0 only replaces NaN by 0.
-    first, last : int
-        Channel numbers in the cube, 0 ≤ first ≤ last ≤ depth.
-    z_offset : int
-        Channel number in the cube of ``planes[0]``.
-    depth : int
-        Number of channels of the cube; channels outside it count as 0.
-    above : ndarray, shape (ny, nx), optional
-        Smoothed channel `last`; needed unless last == depth or halfwidth == 0, ignored otherwise.
-    out : ndarray, shape (last - first, ny, nx), optional
-        Where the result goes, dtype of `planes`, C-contiguous. It may be ``planes[first - z_offset:last - z_offset]``
-        (so a whole cube can be smoothed in place); any other overlap is not allowed. After that the overwritten
-        channels can no longer serve as input of the next slab.
-    ring : bool, optional
-        Channel z lies at ``planes[(z - z_offset) % m]``; whether the right ones are there is not checked.
+        Channels ``first`` to ``first + m``. NaN is blank and taken as 0. Not modified.
+    out : ndarray, shape (room, ny, nx), room ≥ m
+        **Filled in**: channel z at ``out[z % room]``, dtype of `planes`, C-contiguous. No NaN unless `planes` has
+        infinities.
+    blank : ndarray of bool, of the shape of `out`
+        **Filled in**: where a channel is blank.
+    first : int
+    fwhm : float, optional
+        Full width at half maximum in pixels; see `boxcar_plan`.
+    found : ndarray of int64, optional
+        Raster indices, ascending, in the cube: voxels that are set to ±``level`` before smoothing, the sign being
+        theirs (a value of exactly 0 has the sign of its bits, as in SoFiA: the case continuum_ripple of the parity
+        tests has one).
+    level : float, optional
+        Not negative.
 
     Returns
     -------
-    ndarray, shape (last - first, ny, nx)
-        `out`, or a new array.
+    ndarray of int64, shape (m,)
+        Number of blank voxels of every channel.
 
     Raises
     ------
     TypeError
         If `planes` is not float32 or float64 in native byte order.
     ValueError
-        If channels are missing from `planes`, `above` is missing, or shapes do not fit.
+        If `planes` is not three-dimensional, `out` or `blank` does not fit, or `fwhm` is not allowed.
 
     Notes
     -----
-    Spec sofia2 §3.5, bit for bit. Each element is read once and written once. Extra memory: none besides the result
-    when `planes` is C-contiguous, otherwise one copy; each thread has a ring of 512 × (2R + 1) elements.
+    Spec sofia2 §3.5 and §3.6, bit for bit: all passes along x for every row, then all passes along y for every column.
+    Every channel is independent. Extra memory: one copy where `planes` is not C-contiguous; each thread has some rows
+    of at most 512 elements, 27 for a kernel of 3 pixels.
+    """
+    passes, halfwidth = boxcar_plan(fwhm)
+    planes = frozen(_checked(planes, "planes"))
+    m, ny, nx = planes.shape
+    room = out.shape[0]
+    _check_result(out, (room, ny, nx), planes.dtype)
+    _check_result(blank, (room, ny, nx), np.dtype(np.bool_))
+    if room < m:
+        raise ValueError(f"out has room for {room} channels, there are {m}")
+    edges = np.zeros(m + 1, np.int64)
+    if found is None:
+        found = np.empty(0, np.int64)
+    elif found.size:
+        edges = np.searchsorted(found, (first + np.arange(m + 1)) * (ny * nx))
+    counts = np.empty(m, np.int64)
+    if halfwidth == 0:
+        passes = 0
+    kind = planes.dtype.type
+    factor = kind(1.0 / (2 * halfwidth + 1))
+    _prepare(m, planes, out, blank, first, found, edges, kind(level), passes, halfwidth, factor, counts)
+    return counts
+
+
+def smooth_spectra(
+    planes: NDArray[Any],
+    blank: NDArray[np.bool_],
+    blanks: NDArray[np.int64],
+    halfwidth: int,
+    first: int,
+    last: int,
+    depth: int,
+    above: NDArray[Any],
+    out: NDArray[Any],
+    limit: float = np.inf,
+) -> NDArray[np.uint8]:
+    """Smooth channels `first` to `last` (exclusive) with a spectral boxcar, blank them, and note where they are high.
+
+    Slabs are taken from the top channel downward, each continuing what the last one left in `above`; the result then
+    has the bits of the whole cube smoothed at once.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (room, ny, nx), float32 or float64
+        Unsmoothed channels without NaN, channel z of the cube at ``planes[z % room]``. Every channel of the cube from
+        ``first - halfwidth`` to ``last + halfwidth`` (inclusive) must be there, which is not checked. Not modified.
+    blank : ndarray of bool, of the shape of `planes`
+        Where these are blank.
+    blanks : ndarray of int64, shape (depth,)
+        Number of blank voxels of every channel; only whether there are any matters.
+    halfwidth : int
+        Half-width R of the boxcar of 2R + 1 channels.
+    first, last : int
+        Channel numbers in the cube, 0 ≤ first ≤ last ≤ depth.
+    depth : int
+        Number of channels of the cube; channels outside it count as 0.
+    above : ndarray, shape (ny, nx)
+        Smoothed channel `last`, before it was blanked, unless last == depth. **Filled in** with channel `first`.
+    out : ndarray, shape (last - first, ny, nx)
+        **Filled in**, dtype of `planes`, C-contiguous.
+    limit : float, optional
+        Not negative.
+
+    Returns
+    -------
+    ndarray of uint8, shape (last - first, blocks)
+        As `hisf.kernels.clip.high_blocks` for `out` and `limit`.
+
+    Raises
+    ------
+    TypeError
+        If `planes` is not float32 or float64 in native byte order.
+    ValueError
+        If there is no room for the channels or shapes do not fit.
+
+    Notes
+    -----
+    Spec sofia2 §3.5, bit for bit. Each channel is read twice and written once.
     """
     planes = _checked(planes, "planes")
+    room, ny, nx = planes.shape
     if halfwidth < 0 or not 0 <= first <= last <= depth:
         raise ValueError(f"halfwidth {halfwidth}, channels {first} to {last} of {depth}: not a valid request")
-    reach = 0 if first == last else halfwidth
-    low, high = max(0, first - reach), min(depth, last + reach + (reach > 0))
-    if planes.shape[0] < high - low if ring else z_offset > low or z_offset + planes.shape[0] < high:
-        raise ValueError(
-            f"channels {z_offset} to {z_offset + planes.shape[0]} do not cover {first} to {last} with {reach} around"
-        )
-    shape = (last - first, *planes.shape[1:])
-    if out is None:
-        out = np.empty(shape, planes.dtype)
-    _check_result(out, shape, planes.dtype)
-    if out.size == 0:
-        return out
-    if halfwidth == 0:
-        given = planes[first - z_offset : last - z_offset].reshape(-1)
-        _blank_to_zero(out.size, given, out.reshape(-1))
-        return out
-    fresh = last == depth
-    if fresh:
-        above = planes[0]  # not read
-    elif above is None:
-        raise ValueError(f"channel {last} is inside the cube, so its smoothed plane is needed as above")
-    elif above.shape != shape[1:] or above.dtype != planes.dtype:
-        raise ValueError(f"above is {above.dtype} {above.shape}; it has to be {planes.dtype} {shape[1:]}")
-    else:
-        above = np.ascontiguousarray(above)
-    factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
-    chunks = shape[1] * -(-shape[2] // _CHUNK)
-    _smooth_channels(chunks, planes, halfwidth, first, last, z_offset, depth, above, fresh, factor, out)
-    return out
+    needed = min(depth, last + halfwidth + 1) - max(0, first - halfwidth)
+    if first < last and room < needed:
+        raise ValueError(f"planes has room for {room} channels, {first} to {last} with {halfwidth} around are {needed}")
+    _check_result(out, (last - first, ny, nx), planes.dtype)
+    _check_result(blank, planes.shape, np.dtype(np.bool_))
+    _check_result(above, (ny, nx), planes.dtype)
+    flags = np.empty((last - first, -(-ny * nx // BLOCK)), np.uint8)
+    if out.size:
+        factor = planes.dtype.type(1.0 / (2 * halfwidth + 1))
+        chunks = -(-ny * nx // _CHUNK)
+        shape = (-1, ny * nx)
+        words = out.view(f"i{out.itemsize}").reshape(shape)
+        _smooth_channels(
+            chunks, planes.reshape(shape), blank.reshape(shape), blanks, halfwidth, first, last, depth,
+            above.reshape(-1), factor, out.reshape(shape), words, limit_word(limit, out.dtype), flags,
+        )  # fmt: skip
+    return flags
 
 
 def _checked(planes: NDArray[Any], name: str) -> NDArray[Any]:
@@ -208,211 +220,172 @@ def _checked(planes: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def _check_result(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse a result array that does not fit."""
+    """Refuse an array that does not fit."""
     if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
-        raise ValueError(f"out is {out.dtype} {out.shape}; it has to be C-contiguous {dtype} {shape}")
-
-
-@shared()
-def _blank_to_zero(first, last, values, out):  # type: ignore[no-untyped-def]
-    """Copy with NaN replaced by 0."""
-    zero = out.dtype.type(0)
-    for n in range(first, last):
-        value = values[n]
-        out[n] = value if value == value else zero
+        raise ValueError(f"an array is {out.dtype} {out.shape}; it has to be C-contiguous {dtype} {shape}")
 
 
 @njit(cache=True, nogil=True)
-def _pass(source, first, out, place, lanes, halfwidth, factor, zeros, level):  # type: ignore[no-untyped-def]
-    """Run a boxcar along axis 0 over `lanes` columns of `source` from `first` on, into `out` from column `place`.
+def _step(m, base, mask, pitch, sums, zeros, lanes, size, length, halfwidth, factor, one):  # type: ignore[no-untyped-def]
+    """Let element `m` of every lane enter the first boxcar, and what comes out of each one the next.
 
-    The recursion runs in `level`, apart from `out`: were it read back from there, the compiler could not tell one row
-    from the next and would not vectorise.
+    Walking down, boxcar p is p · R elements behind, so that it works on what has just been made, and the elements it
+    needs again are never far away. `base`, `mask` and `pitch` say for what goes into each boxcar, and what comes out of
+    the last, where element 0 is, how many are kept (less 1, a power of 2; −1 is all) and how far they are apart.
     """
-    length, width = source.shape[0], 2 * halfwidth + 1
-    zeros, level = zeros[:lanes], level[:lanes]  # slices, since an index that may be negative has the same effect
-    for lane in range(lanes):
-        level[lane] = 0
-    for n in range(length - 1 + halfwidth, length - 2 - halfwidth, -1):
-        entering = source[n][first : first + lanes] if 0 <= n < length else zeros
-        for lane in range(lanes):
-            level[lane] += entering[lane]
-    result = out[length - 1][place : place + lanes]
-    for lane in range(lanes):
-        level[lane] *= factor
-        result[lane] = level[lane]
-    for n in range(length - 2, -1, -1):
-        result = out[n][place : place + lanes]
-        entering = source[n - halfwidth][first : first + lanes] if n >= halfwidth else zeros
-        leaving = source[n - halfwidth + width][first : first + lanes] if n - halfwidth + width < length else zeros
-        for lane in range(lanes):
-            level[lane] += (entering[lane] - leaving[lane]) * factor
-            result[lane] = level[lane]
-
-
-@njit(cache=True, nogil=True)
-def _smooth_rows(plane, out, y0, ping, pong, zeros, level, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
-    """Smooth a buffer's worth of rows from `y0` along x."""
-    rows = min(ping.shape[1], plane.shape[0] - y0)
-    _to_lanes(plane[y0 : y0 + rows], ping)
-    start = np.int64(0)  # a literal 0 would be compiled apart
-    for _ in range(passes):
-        _pass(ping, start, pong, start, rows, halfwidth, factor, zeros, level)
-        ping, pong = pong, ping
-    _from_lanes(ping, out[y0 : y0 + rows])
-
-
-@njit(cache=True, nogil=True)
-def _smooth_columns(out, x0, ping, pong, zeros, level, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
-    """Smooth a buffer's worth of columns from `x0` along y, in place."""
-    columns = min(ping.shape[1], out.shape[1] - x0)
-    start = np.int64(0)  # a literal 0 would be compiled apart
-    _pass(out, x0, ping, start, columns, halfwidth, factor, zeros, level)
-    for _ in range(passes - 2):
-        _pass(ping, start, pong, start, columns, halfwidth, factor, zeros, level)
-        ping, pong = pong, ping
-    _pass(ping, start, out, x0, columns, halfwidth, factor, zeros, level)
-
-
-@njit(cache=True, nogil=True)
-def _or0(value):  # type: ignore[no-untyped-def]
-    """Return a value, or 0 for NaN."""
-    return value if value == value else type(value)(0)
-
-
-@njit(cache=True, nogil=True)
-def _to_lanes(rows, lanes):  # type: ignore[no-untyped-def]
-    """Transpose rows (n, nx) into lanes (nx or more, n or more), NaN replaced by 0.
-
-    Written out for 4 × 4 elements, which the compiler turns into vector moves: four times as fast as loops.
-    """
-    n, nx = rows.shape
-    for i in range(0, n - n % 4, 4):
-        a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-        for x in range(0, nx - nx % 4, 4):
-            a0, a1, a2, a3 = _or0(a[x]), _or0(a[x + 1]), _or0(a[x + 2]), _or0(a[x + 3])
-            b0, b1, b2, b3 = _or0(b[x]), _or0(b[x + 1]), _or0(b[x + 2]), _or0(b[x + 3])
-            c0, c1, c2, c3 = _or0(c[x]), _or0(c[x + 1]), _or0(c[x + 2]), _or0(c[x + 3])
-            d0, d1, d2, d3 = _or0(d[x]), _or0(d[x + 1]), _or0(d[x + 2]), _or0(d[x + 3])
-            p, q, r, s = lanes[x], lanes[x + 1], lanes[x + 2], lanes[x + 3]
-            p[i], p[i + 1], p[i + 2], p[i + 3] = a0, b0, c0, d0
-            q[i], q[i + 1], q[i + 2], q[i + 3] = a1, b1, c1, d1
-            r[i], r[i + 1], r[i + 2], r[i + 3] = a2, b2, c2, d2
-            s[i], s[i + 1], s[i + 2], s[i + 3] = a3, b3, c3, d3
-        for x in range(nx - nx % 4, nx):
-            lanes[x, i], lanes[x, i + 1], lanes[x, i + 2], lanes[x, i + 3] = (
-                _or0(a[x]),
-                _or0(b[x]),
-                _or0(c[x]),
-                _or0(d[x]),
-            )
-    for i in range(n - n % 4, n):
-        for x in range(nx):
-            lanes[x, i] = _or0(rows[i, x])
-
-
-@njit(cache=True, nogil=True)
-def _from_lanes(lanes, rows):  # type: ignore[no-untyped-def]
-    """Transpose lanes (nx or more, n or more) back into rows (n, nx), as `_to_lanes`."""
-    n, nx = rows.shape
-    for i in range(0, n - n % 4, 4):
-        a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-        for x in range(0, nx - nx % 4, 4):
-            p, q, r, s = lanes[x], lanes[x + 1], lanes[x + 2], lanes[x + 3]
-            a0, b0, c0, d0 = p[i], p[i + 1], p[i + 2], p[i + 3]
-            a1, b1, c1, d1 = q[i], q[i + 1], q[i + 2], q[i + 3]
-            a2, b2, c2, d2 = r[i], r[i + 1], r[i + 2], r[i + 3]
-            a3, b3, c3, d3 = s[i], s[i + 1], s[i + 2], s[i + 3]
-            a[x], a[x + 1], a[x + 2], a[x + 3] = a0, a1, a2, a3
-            b[x], b[x + 1], b[x + 2], b[x + 3] = b0, b1, b2, b3
-            c[x], c[x + 1], c[x + 2], c[x + 3] = c0, c1, c2, c3
-            d[x], d[x + 1], d[x + 2], d[x + 3] = d0, d1, d2, d3
-        for x in range(nx - nx % 4, nx):
-            a[x], b[x], c[x], d[x] = lanes[x, i], lanes[x, i + 1], lanes[x, i + 2], lanes[x, i + 3]
-    for i in range(n - n % 4, n):
-        for x in range(nx):
-            rows[i, x] = lanes[x, i]
-
-
-@shared()
-def _smooth_parts(first, last, planes, out, parts, along_x, along_y, passes, halfwidth, factor):  # type: ignore[no-untyped-def]
-    """Smooth every plane in `parts` tasks of whole blocks; both axes in one call need a single part."""
-    _, ny, nx = planes.shape
-    length = max(nx, ny)
-    lanes = _LANES if length * _LANES * out.itemsize <= _BUFFER else _LANES // 2
-    rows, columns = (ny + lanes - 1) // lanes, (nx + lanes - 1) // lanes
-    buffers = np.zeros((2, length, lanes), out.dtype)
-    zeros, level = np.zeros(lanes, out.dtype), np.zeros(lanes, out.dtype)
-    for n in range(first, last):
-        z, part = n // parts, n % parts
-        if along_x:
-            ping, pong = buffers[0, :nx], buffers[1, :nx]
-            for block in range(part * rows // parts, (part + 1) * rows // parts):
-                _smooth_rows(planes[z], out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
-        if along_y:
-            ping, pong = buffers[0, :ny], buffers[1, :ny]
-            for block in range(part * columns // parts, (part + 1) * columns // parts):
-                _smooth_columns(out[z], block * lanes, ping, pong, zeros, level, passes, halfwidth, factor)
-
-
-@shared()
-def _smooth_channels(begin, end, planes, halfwidth, first, last, z_offset, depth, above, fresh, factor, out):  # type: ignore[no-untyped-def]
-    """Spectral recursion for chunks of a row; a ring keeps the 2R + 1 unsmoothed channels in the window."""
-    nx = planes.shape[2]
-    width = 2 * halfwidth + 1
-    chunks = (nx + _CHUNK - 1) // _CHUNK
-    zero = planes.dtype.type(0)
-    for n in range(begin, end):
-        y, x0 = n // chunks, n % chunks * _CHUNK
-        x1 = min(x0 + _CHUNK, nx)
-        size = x1 - x0
-        level = np.zeros(size, planes.dtype)
-        if not fresh and last - first < width:  # filling a window would take longer than reading each channel twice
-            for lane in range(size):  # a slice that is assigned compiles a sentence about sizes that differ
-                level[lane] = above[y, x0 + lane]
-            zeros = np.zeros(size, planes.dtype)
-            for z in range(last - 1, first - 1, -1):
-                low, high = z - halfwidth, z + 1 + halfwidth
-                entering = planes[(low - z_offset) % planes.shape[0], y, x0:x1] if low >= 0 else zeros
-                leaving = planes[(high - z_offset) % planes.shape[0], y, x0:x1] if high < depth else zeros
-                result = out[z - first, y, x0:x1]
-                for lane in range(size):
-                    level[lane] += (_or0(entering[lane]) - _or0(leaving[lane])) * factor
-                    result[lane] = level[lane]
+    passes = base.size - 1
+    for p in range(passes):
+        entered = m + p * halfwidth
+        if entered >= length:
+            return  # nor has anything for those behind
+        n = entered + halfwidth  # that comes out
+        if n < 0:
             continue
-        window = np.zeros((width, size), planes.dtype)  # the channels under the boxcar
-        start = last - 1 if fresh else last  # the channel whose window is filled first, from its top
-        for z in range(start + halfwidth, max(start - halfwidth, 0) - 1, -1):
-            if z < depth:
-                under, plane = window[z % width], planes[(z - z_offset) % planes.shape[0], y, x0:x1]
-                for lane in range(size):
-                    value = plane[lane]
-                    under[lane] = value if value == value else zero
-        if fresh:
-            for z in range(start + halfwidth, start - halfwidth - 1, -1):
-                under = window[z % width]
-                for lane in range(size):
-                    level[lane] += under[lane]
-            result = out[start - first, y, x0:x1]
-            for lane in range(size):
-                level[lane] *= factor
-                result[lane] = level[lane]
-        else:
-            for lane in range(size):  # a slice that is assigned compiles a sentence about sizes that differ
-                level[lane] = above[y, x0 + lane]
-        for z in range(start - 1, first - 1, -1):
-            under = window[(z - halfwidth) % width]  # also that of the channel that leaves, z + 1 + halfwidth
-            result = out[z - first, y, x0:x1]
-            if z >= halfwidth:
-                plane = planes[(z - halfwidth - z_offset) % planes.shape[0], y, x0:x1]
-                for lane in range(size):
-                    value = plane[lane]
-                    value = value if value == value else zero
-                    level[lane] += (value - under[lane]) * factor
-                    under[lane] = value
-                    result[lane] = level[lane]
+        entering = base[p] + (entered & mask[p]) * pitch[p] if entered >= 0 else zeros
+        if n >= length - 1:  # the first sum is not complete before the last element comes out
+            advance(sums[p], sums[p], entering, zeros, one, size, lanes)
+        if n >= length:
+            continue
+        out = base[p + 1] + (n & mask[p + 1]) * pitch[p + 1]
+        if n == length - 1:
+            advance(out, zeros, sums[p], zeros, factor, size, lanes)
+            continue
+        left = n + halfwidth + 1
+        leaving = base[p] + (left & mask[p]) * pitch[p] if left < length else zeros
+        before = base[p + 1] + ((n + 1) & mask[p + 1]) * pitch[p + 1]
+        advance(out, before, entering, leaving, factor, size, lanes)
+
+
+@njit(cache=True, nogil=True)
+def _smooth_plane(plane, lanes, work, given, done, ring, base, mask, pitch, sums, halfwidth, factor):  # type: ignore[no-untyped-def]
+    """Smooth a channel along x, then along y, in place, `lanes` rows or columns at a time.
+
+    `work` holds rows of zeros, of `sums`, `given` and `done`, and of what is between two boxcars.
+    """
+    ny, nx = plane.shape
+    passes, size = base.size - 1, np.int64(plane.itemsize)
+    row, one = np.int64(plane.strides[0]), plane.dtype.type(1)
+    start, zeros = np.int64(plane.ctypes.data), np.int64(work.ctypes.data)
+    end = passes * halfwidth
+    mask[0], mask[passes] = given.shape[0] - 1, done.shape[0] - 1
+    pitch[0] = pitch[passes] = np.int64(work.strides[0])
+    base[0], base[passes] = np.int64(given.ctypes.data), np.int64(done.ctypes.data)
+    for y in range(0, ny, lanes):
+        block = plane[y : y + lanes]
+        work[1 : 1 + passes] = 0
+        for m in range(nx - 1, -end - 1, -1):
+            if m >= 0 and (m == nx - 1 or m % LANES == LANES - 1):
+                x = m - m % LANES
+                transpose(block[:, x : m + 1], given[x & mask[0] :])
+            _step(m, base, mask, pitch, sums, zeros, block.shape[0], size, nx, halfwidth, factor, one)
+            x = m + end
+            if x < nx and x % LANES == 0:
+                columns = done[x & mask[passes] :]
+                transpose(columns[: min(LANES, nx - x), : block.shape[0]], block[:, x : x + LANES])
+    mask[0] = mask[passes] = -1
+    pitch[0] = pitch[passes] = row
+    for x in range(0, nx, lanes):
+        work[1 : 1 + passes] = 0
+        base[0] = base[passes] = start + x * size
+        for m in range(ny - 1, -end - 1, -1):
+            _step(m, base, mask, pitch, sums, zeros, min(lanes, nx - x), size, ny, halfwidth, factor, one)
+
+
+@shared()
+def _prepare(first, last, planes, out, blank, channel, found, edges, level, passes, halfwidth, factor, counts):  # type: ignore[no-untyped-def]
+    """Prepare channels; each stays in the cache from one step to the next."""
+    _, ny, nx = planes.shape
+    room, zero = out.shape[0], out.dtype.type(0)
+    ring = 1
+    while ring < 2 * halfwidth + 2:
+        ring *= 2
+    kept = max(2 * LANES, 2 * ring)  # what enters comes by LANES, before it is needed
+    height = 1 + passes + kept + (passes - 1) * ring + 2 * LANES
+    blocks = 1
+    longest = max(ny, nx)
+    while longest > blocks * _FEWEST and height * (longest // blocks) * out.itemsize > _WORK:
+        blocks += 1
+    lanes = (longest + blocks - 1) // blocks
+    lanes += -lanes % (2 * LANES)
+    work = np.zeros((height, lanes), out.dtype)
+    given, done = work[1 + passes : 1 + passes + kept], work[height - 2 * LANES :]
+    base, mask, pitch = np.zeros(passes + 1, np.int64), np.zeros(passes + 1, np.int64), np.zeros(passes + 1, np.int64)
+    sums = np.zeros(passes, np.int64)
+    row = np.int64(work.strides[0])
+    for p in range(passes):
+        sums[p] = np.int64(work.ctypes.data) + (1 + p) * row
+        base[p] = np.int64(work.ctypes.data) + (1 + passes + kept + (p - 1) * ring) * row  # of the first: not used
+        mask[p], pitch[p] = ring - 1, row
+    for n in range(first, last):
+        place = (channel + n) % room
+        plane, there = out[place], blank[place]
+        count = 0
+        for y in range(ny):
+            values, target, marks = planes[n, y], plane[y], there[y]
+            for x in range(nx):
+                value = values[x]
+                nan = value != value
+                target[x] = zero if nan else value
+                marks[x] = nan
+                count += nan
+        counts[n] = count
+        flat, origin = plane.reshape(-1), (channel + n) * ny * nx
+        for k in range(edges[n], edges[n + 1]):
+            i = found[k] - origin
+            if not there.reshape(-1)[i]:
+                flat[i] = np.copysign(level, flat[i])
+        if passes:
+            _smooth_plane(plane, lanes, work, given, done, ring, base, mask, pitch, sums, halfwidth, factor)
+
+
+@njit(cache=True, nogil=True)
+def _finish(values, words, blank, blanks, limit, flags):  # type: ignore[no-untyped-def]
+    """Blank what is blank in the cube, if anything is, and note where values are high."""
+    if blanks:
+        for i in range(values.size):
+            if blank[i]:
+                values[i] = np.nan
+    flag_blocks(words, limit, flags)
+
+
+@shared()
+def _smooth_channels(  # type: ignore[no-untyped-def]
+    begin, end, planes, blank, blanks, halfwidth, first, last, depth, above, factor, out, words, limit, flags
+):
+    """Spectral recursion for chunks of the sky, which stay in the cache; a channel later blanks and flags."""
+    room, pixels = planes.shape
+    size, one = np.int64(out.itemsize), out.dtype.type(1)
+    row = pixels * size
+    none = np.zeros(_CHUNK, out.dtype)
+    zeros, over = np.int64(none.ctypes.data), np.int64(above.ctypes.data)
+    source, target = np.int64(planes.ctypes.data), np.int64(out.ctypes.data)
+    for n in range(begin, end):
+        low, high = n * _CHUNK, min((n + 1) * _CHUNK, pixels)
+        count, shift = high - low, low * size
+        b0, b1 = low // BLOCK, (high + BLOCK - 1) // BLOCK
+        level = above[low:high]
+        for z in range(last - 1, first - 1, -1):
+            now = target + (z - first) * row + shift
+            if halfwidth == 0:
+                values, plane = out[z - first, low:high], planes[z % room, low:high]
+                for i in range(count):
+                    values[i] = plane[i]
+            elif z == depth - 1:
+                level[:] = 0
+                for k in range(depth - 1, max(0, depth - 1 - halfwidth) - 1, -1):
+                    advance(over + shift, over + shift, source + k % room * row + shift, zeros, one, size, count)
+                advance(now, zeros, over + shift, zeros, factor, size, count)
             else:
-                for lane in range(size):
-                    level[lane] += (zero - under[lane]) * factor
-                    under[lane] = zero
-                    result[lane] = level[lane]
+                before = now + row if z < last - 1 else over + shift
+                bottom, top = z - halfwidth, z + 1 + halfwidth
+                entering = source + bottom % room * row + shift if bottom >= 0 else zeros
+                leaving = source + top % room * row + shift if top < depth else zeros
+                advance(now, before, entering, leaving, factor, size, count)
+            k, c = z + 1 - first, (z + 1) % room
+            if z < last - 1:
+                _finish(out[k, low:high], words[k, low:high], blank[c, low:high], blanks[z + 1], limit, flags[k, b0:b1])
+        bottom_row = out[0, low:high]
+        for i in range(count):
+            level[i] = bottom_row[i]
+        c = first % room
+        _finish(bottom_row, words[0, low:high], blank[c, low:high], blanks[first], limit, flags[0, b0:b1])

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hisf.kernels import smooth
-from hisf.kernels.smooth import boxcar_plan, smooth_planes, smooth_spectra
+from hisf.kernels.clip import high_blocks
+from hisf.kernels.smooth import boxcar_plan, prepare_channels, smooth_spectra
 
 DTYPES = [np.float32, np.float64]
 
@@ -46,6 +46,39 @@ def twin_planes(cube, passes, halfwidth):
         for _ in range(passes):
             result = np.moveaxis(twin_boxcar(np.moveaxis(result, axis, 0), halfwidth), 0, axis)
     return result
+
+
+def smooth_planes(cube, fwhm, **how):
+    """Smooth channels on the sky."""
+    out, blank = np.full(cube.shape, 99, cube.dtype), np.ones(cube.shape, bool)
+    prepare_channels(cube, out, blank, 0, fwhm, **how)
+    return out
+
+
+def smooth_cube(cube, halfwidth, slabs=None, spare=0, limit=np.inf):
+    """Smooth and blank spectra, slab by slab from the top; blanks in the middle of the sky."""
+    depth = len(cube)
+    slabs = slabs or [depth]
+    room = min(depth, max(slabs) + 2 * halfwidth + 1) + spare
+    ring, there = np.full((room, *cube.shape[1:]), 99, cube.dtype), np.ones((room, *cube.shape[1:]), bool)
+    blanks = np.zeros(depth, np.int64)
+    above = np.full(cube.shape[1:], 99, cube.dtype)
+    last, bottom, parts = depth, depth, []
+    for slab in slabs:
+        first = last - slab
+        reach = max(0, first - halfwidth)
+        blanks[reach:bottom] = prepare_channels(cube[reach:bottom], ring, there, reach)
+        out = np.full((slab, *cube.shape[1:]), 99, cube.dtype)
+        flags = smooth_spectra(ring, there, blanks, halfwidth, first, last, depth, above, out, limit)
+        assert np.array_equal(flags, high_blocks(out, limit))
+        parts.insert(0, out)
+        last, bottom = first, reach
+    assert np.array_equal(blanks, np.isnan(cube).sum((1, 2)))
+    return np.concatenate(parts)
+
+
+def twin_cube(cube, halfwidth):
+    return np.where(np.isnan(cube), cube, twin_boxcar(cube, halfwidth))
 
 
 @pytest.mark.parametrize(
@@ -89,15 +122,18 @@ def test_impulse_of_the_specification():
 
 
 def test_boxcar_of_the_specification():
-    spectrum = np.array([0, 0, 1, 0, 0, np.nan, 2], np.float32).reshape(7, 1, 1)
-    result = smooth_spectra(spectrum, 1, 0, 7, 0, 7)
+    spectrum = np.array([0, 0, 1, 0, 0, 0, 2], np.float32).reshape(7, 1, 1)
+    result = smooth_cube(spectrum, 1)
     assert np.allclose(result.ravel(), [0, 1 / 3, 1 / 3, 1 / 3, 0, 2 / 3, 2 / 3], atol=1e-6)
+    spectrum[5] = np.nan
+    result = smooth_cube(spectrum, 1)
+    assert np.allclose(result.ravel(), [0, 1 / 3, 1 / 3, 1 / 3, 0, np.nan, 2 / 3], atol=1e-6, equal_nan=True)
 
 
 def test_recursion_leaves_residues_where_the_exact_answer_is_zero():
     spectrum = np.zeros((40, 1, 1), np.float32)
     spectrum[30:36, 0, 0] = [1.1, 1.3, 0.7, 0.3, 2.2, 0.9]
-    result = smooth_spectra(spectrum, 1, 0, 40, 0, 40).ravel()
+    result = smooth_cube(spectrum, 1).ravel()
     assert result[0] != 0
     assert abs(result[0]) < 1e-6
 
@@ -112,7 +148,9 @@ def test_recursion_leaves_residues_where_the_exact_answer_is_zero():
         ((1, 67, 139), 6),
         ((9, 65, 37), 3),
         ((17, 13, 21), 20),  # a boxcar wider than the plane
-        ((2, 600, 5), 5),  # buffers with half as many lanes
+        ((2, 16, 24), 9),  # whole vectors only
+        ((2, 1300, 5), 5),  # buffers of fewer lanes
+        ((1, 150, 700), 40),
     ],
 )
 def test_planes_have_the_bits_of_the_recursion(shape, fwhm, dtype):
@@ -124,45 +162,54 @@ def test_planes_have_the_bits_of_the_recursion(shape, fwhm, dtype):
     assert np.array_equal(cube, before, equal_nan=True)
 
 
-@pytest.mark.parametrize(("parts", "threads"), [(1, 1), (2, 1), (3, 2), (16, 3), (1, 7)])
-def test_planes_do_not_depend_on_how_the_work_is_shared(parts, threads, monkeypatch):
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_nothing_depends_on_how_the_work_is_shared(threads, monkeypatch):
     monkeypatch.setattr("hisf.kernels.threads.get_num_threads", lambda: threads)
-    cube = make_cube((3, 200, 75), np.float32)
-    expected = twin_planes(cube, 3, 2)
-    factor = np.float32(1) / np.float32(5)
-    result = np.empty_like(cube)
-    smooth._smooth_parts(3 * parts, cube, result, parts, True, False, 3, 2, factor)
-    smooth._smooth_parts(3 * parts, cube, result, parts, False, True, 3, 2, factor)
-    assert np.array_equal(result, expected)
-    result[:] = 0
-    smooth._smooth_parts(3, cube, result, 1, True, True, 3, 2, factor)
-    assert np.array_equal(result, expected)
-
-
-@pytest.mark.parametrize("nz", [1, 7, 70])
-def test_few_and_many_planes_are_smoothed_alike(nz):
-    cube = make_cube((nz, 12, 9), np.float32)
-    assert np.array_equal(smooth_planes(cube, 4), twin_planes(cube, *boxcar_plan(4)))
+    cube = make_cube((5, 90, 75), np.float32)
+    assert np.array_equal(smooth_planes(cube, 6), twin_planes(cube, *boxcar_plan(6)))
+    assert np.array_equal(smooth_cube(cube, 2), twin_cube(cube, 2), equal_nan=True)
 
 
 @pytest.mark.parametrize("fwhm", [0.0, 2.0, 6.0])
-def test_planes_smoothed_in_place_or_from_a_view_are_the_same(fwhm):
+def test_planes_from_a_view_are_the_same(fwhm):
     cube = make_cube((3, 20, 30), np.float32)
-    expected = twin_planes(cube, *boxcar_plan(fwhm))
     view = np.repeat(cube, 2, axis=2)[:, :, ::2]
-    assert np.array_equal(smooth_planes(view, fwhm), expected)
-    assert smooth_planes(cube, fwhm, out=cube) is cube
-    assert np.array_equal(cube, expected)
+    assert np.array_equal(smooth_planes(view, fwhm), twin_planes(cube, *boxcar_plan(fwhm)))
 
 
-@given(st.integers(1, 12), st.integers(1, 12), st.sampled_from([2.5, 4, 6, 9]), st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([2.5, 4, 6, 9, 15]), st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
 def test_planes_of_any_shape(ny, nx, fwhm, seed):
     cube = make_cube((2, ny, nx), np.float32, seed, blanks=0.3)
     assert np.array_equal(smooth_planes(cube, fwhm), twin_planes(cube, *boxcar_plan(fwhm)))
 
 
-def test_planes_refuse_what_they_cannot_do():
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_voxels_that_are_put_back_keep_their_sign(dtype):
+    cube = make_cube((4, 9, 11), dtype)
+    mask = np.random.default_rng(2).random(cube.shape) < 0.5
+    cube[0, 0, :5], mask[0, 0, :5] = [4, -4, 0, -0.0, np.nan], True
+    found = 7 * 99 + np.flatnonzero(mask)  # the first is channel 7 of the cube
+    expected = [
+        0 if np.isnan(v) else v if not m else dtype(-0.7) if np.signbit(v) else dtype(0.7)
+        for v, m in zip(cube.flat, mask.flat, strict=True)
+    ]
+    expected = np.array(expected, dtype).reshape(cube.shape)
+    ring, blank = np.full((6, 9, 11), 99, dtype), np.ones((6, 9, 11), bool)
+    others = np.array([0, 99 * 7 - 1, 99 * 11], np.int64)  # in channels before and after
+    counts = prepare_channels(cube, ring, blank, 7, 0.0, np.union1d(found, others), 0.7)
+    for z in range(4):
+        assert np.array_equal(ring[(7 + z) % 6], expected[z])
+        assert np.array_equal(blank[(7 + z) % 6], np.isnan(cube[z]))
+    assert np.all(ring[5] == 99)
+    assert np.all(ring[(7 + 4) % 6] == 99)
+    assert counts.tolist() == np.isnan(cube).sum((1, 2)).tolist()
+    assert ring[1, 0, :5].tolist() == [dtype(0.7), dtype(-0.7), dtype(0.7), dtype(-0.7), 0]
+    smoothed = smooth_planes(cube, 4, found=np.flatnonzero(mask), level=0.7)
+    assert np.array_equal(smoothed, twin_planes(expected, *boxcar_plan(4)))
+
+
+def test_channels_refuse_what_they_cannot_do():
     cube = make_cube((2, 3, 4), np.float32)
     assert smooth_planes(cube[:0], 3).shape == (0, 3, 4)
     with pytest.raises(TypeError, match="float32 or float64"):
@@ -171,75 +218,47 @@ def test_planes_refuse_what_they_cannot_do():
         smooth_planes(np.zeros((2, 3, 4), int), 3)
     with pytest.raises(ValueError, match="axes"):
         smooth_planes(cube[0], 3)
+    good, blank = np.empty((2, 3, 4), np.float32), np.empty((2, 3, 4), bool)
     for out in (np.empty((2, 3, 5), np.float32), np.empty((2, 3, 4)), np.empty((2, 4, 3), np.float32).swapaxes(1, 2)):
-        with pytest.raises(ValueError, match="out"):
-            smooth_planes(cube, 3, out=out)
+        with pytest.raises(ValueError, match="C-contiguous"):
+            prepare_channels(cube, out, blank, 0, 3)
+    with pytest.raises(ValueError, match="C-contiguous"):
+        prepare_channels(cube, good, blank[:, :2], 0, 3)
+    with pytest.raises(ValueError, match="room for 1"):
+        prepare_channels(cube, good[:1], blank[:1], 0, 3)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("shape", "halfwidth"),
-    [((1, 3, 5), 1), ((40, 3, 5), 3), ((9, 1, 1), 0), ((7, 2, 3), 9), ((25, 2, 1050), 7)],
+    [((1, 3, 5), 1), ((40, 3, 5), 3), ((9, 1, 1), 0), ((7, 2, 3), 9), ((25, 2, 1050), 7), ((3, 1, 4100), 1)],
 )
 def test_spectra_have_the_bits_of_the_recursion(shape, halfwidth, dtype):
     cube = make_cube(shape, dtype)
-    before = cube.copy()
-    result = smooth_spectra(cube, halfwidth, 0, shape[0], 0, shape[0])
+    result = smooth_cube(cube, halfwidth, limit=2.0)
     assert result.dtype == dtype
-    assert np.array_equal(result, twin_boxcar(cube, halfwidth))
-    assert np.array_equal(cube, before, equal_nan=True)
+    assert np.array_equal(result, twin_cube(cube, halfwidth), equal_nan=True)
 
 
 @given(st.integers(0, 6), st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 3), st.integers(0, 999))
 @settings(max_examples=60, deadline=None)
 def test_streamed_spectra_equal_the_whole_cube(halfwidth, slabs, spare, seed):
-    depth = sum(slabs)
-    cube = make_cube((depth, 2, 3), np.float32, seed, blanks=0.2)
-    whole = smooth_spectra(cube, halfwidth, 0, depth, 0, depth)
-    assert np.array_equal(whole, twin_boxcar(cube, halfwidth))
-    last, above, parts = depth, None, []
-    for slab in slabs:
-        first = last - slab
-        low, high = max(0, first - halfwidth - spare), min(depth, last + halfwidth + 1 + spare)
-        part = smooth_spectra(cube[low:high], halfwidth, first, last, low, depth, above)
-        parts.insert(0, part)
-        last, above = first, part[0]
-    assert np.array_equal(np.concatenate(parts), whole)
-
-
-@pytest.mark.parametrize("halfwidth", [0, 1, 4, 30])
-def test_spectra_smoothed_in_place_are_the_same(halfwidth):
-    cube = make_cube((20, 3, 4), np.float32)
-    expected = twin_boxcar(cube, halfwidth)
-    assert smooth_spectra(cube, halfwidth, 0, 20, 0, 20, out=cube) is cube
-    assert np.array_equal(cube, expected)
-
-
-def test_slab_smoothed_inside_its_own_array_is_the_same():
-    cube = make_cube((20, 3, 4), np.float32)
-    expected = twin_boxcar(cube, 2)
-    slab = cube[4:17].copy()
-    smooth_spectra(slab, 2, 7, 14, 4, 20, expected[14], out=slab[3:10])
-    assert np.array_equal(slab[3:10], expected[7:14])
-    assert np.array_equal(slab[:3], cube[4:7], equal_nan=True)
-    assert np.array_equal(slab[10:], cube[14:17], equal_nan=True)
+    cube = make_cube((sum(slabs), 2, 3), np.float32, seed, blanks=0.2)
+    result = smooth_cube(cube, halfwidth, slabs, spare, limit=1.0)
+    assert np.array_equal(result, twin_cube(cube, halfwidth), equal_nan=True)
 
 
 def test_spectra_refuse_what_they_cannot_do():
-    cube = make_cube((10, 2, 2), np.float32)
-    above = np.zeros((2, 2), np.float32)
-    with pytest.raises(ValueError, match="do not cover"):
-        smooth_spectra(cube[2:], 2, 3, 10, 2, 10)  # channel 1 is missing
-    with pytest.raises(ValueError, match="do not cover"):
-        smooth_spectra(cube[:7], 2, 0, 5, 0, 10, above)  # channel 7 is missing
-    with pytest.raises(ValueError, match="needed as above"):
-        smooth_spectra(cube, 2, 0, 5, 0, 10)
-    with pytest.raises(ValueError, match="above is"):
-        smooth_spectra(cube, 2, 0, 5, 0, 10, above.astype(float))
+    ring, there, blanks = np.zeros((6, 2, 2), np.float32), np.zeros((6, 2, 2), bool), np.zeros(10, np.int64)
+    out, above = np.zeros((3, 2, 2), np.float32), np.zeros((2, 2), np.float32)
+    with pytest.raises(ValueError, match="room for 6 channels, 4 to 7 with 2 around are 8"):
+        smooth_spectra(ring, there, blanks, 2, 4, 7, 10, above, out)
+    with pytest.raises(ValueError, match="C-contiguous"):
+        smooth_spectra(ring, there, blanks, 1, 4, 7, 10, above.astype(float), out)
     with pytest.raises(ValueError, match="not a valid request"):
-        smooth_spectra(cube, -1, 0, 10, 0, 10)
+        smooth_spectra(ring, there, blanks, -1, 4, 7, 10, above, out)
     with pytest.raises(ValueError, match="not a valid request"):
-        smooth_spectra(cube, 1, 0, 11, 0, 10)
-    with pytest.raises(ValueError, match="out is"):
-        smooth_spectra(cube, 1, 0, 10, 0, 10, out=np.empty((9, 2, 2), np.float32))
-    assert smooth_spectra(cube, 1, 4, 4, 0, 10, above).shape == (0, 2, 2)
+        smooth_spectra(ring, there, blanks, 1, 8, 11, 10, above, out)
+    with pytest.raises(ValueError, match="C-contiguous"):
+        smooth_spectra(ring, there, blanks, 1, 4, 6, 10, above, out)
+    assert smooth_spectra(ring, there, blanks, 1, 4, 4, 10, above, out[:0]).shape == (0, 1)

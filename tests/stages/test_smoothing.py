@@ -7,7 +7,8 @@ import pytest
 from astropy.io import fits
 
 from hisf.data.voxels import ArrayVoxels
-from hisf.kernels.smooth import smooth_planes, smooth_spectra
+from hisf.kernels.clip import high_blocks
+from hisf.kernels.smooth import prepare_channels, smooth_spectra
 from hisf.stages.finders import scfind, smoothing
 from hisf.stages.finders.smoothing import buffer_bytes, smoothed_slabs
 from hisf.testing import GaussianSource, make_cube, run_pipeline, write_fits
@@ -26,16 +27,15 @@ def make_voxels(blank=True, seed=1):
 
 def at_once(array, found, fwhm, width, level):
     """Copy, put back, smooth, blank (spec sofia2 §3.6)."""
+    depth = len(array)
     copy = array.copy()
     flat = copy.reshape(-1)
     if level >= 0:
         flat[found] = np.where(np.isnan(flat[found]), np.nan, np.copysign(np.float32(level), flat[found]))
-    if fwhm:
-        copy = smooth_planes(copy, fwhm)
-    if width // 2:
-        copy = smooth_spectra(copy, width // 2, 0, len(copy), 0, len(copy))
-    copy[np.isnan(array)] = np.nan
-    return copy
+    planes, blank, out = np.empty_like(copy), np.empty(copy.shape, bool), np.empty_like(copy)
+    blanks = prepare_channels(copy, planes, blank, 0, fwhm)
+    smooth_spectra(planes, blank, blanks, width // 2, 0, depth, depth, np.empty_like(copy[0]), out)
+    return out
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5, 7, 23, 99])
@@ -47,8 +47,9 @@ def test_slabs_are_those_of_the_whole_cube(monkeypatch, channels, fwhm, width, l
     before, found = array.copy(), np.flatnonzero(np.abs(array) > 1.5)
     joined = np.full(SHAPE, 99, np.float32)
     boxes = []
-    for box, values in smoothed_slabs(ArrayVoxels(array), found, fwhm, width, level):
+    for box, values, flags in smoothed_slabs(ArrayVoxels(array), found, fwhm, width, level, lambda: 0.3):
         joined[box.slices] = values
+        np.testing.assert_array_equal(flags, high_blocks(values, 0.3))
         boxes.append((box.z0, box.z1))
     assert boxes[0][1] == SHAPE[0]
     assert boxes[-1][0] == 0

@@ -21,7 +21,8 @@ from hisf.stages.precondition.noise_model import measure_noise
 
 log = logging.getLogger(__name__)
 
-Passing = Callable[[], Iterator[tuple[Box, np.ndarray]]]  # a cube, slab by slab from the last channel down
+# a cube, slab by slab from the last channel down, and where it is above what the function returns, if that is known
+Passing = Callable[[Callable[[], float]], Iterator[tuple[Box, np.ndarray, np.ndarray | None]]]
 PRUDENCE = 0.8  # what the first slabs promise of the noise of the cube is believed to this degree
 
 
@@ -113,13 +114,13 @@ class SmoothAndClip(Finder):
         kernel = f"kernel {fwhm:g} × {width}"
         if not (fwhm or width):
             threshold = self._threshold(noise, kernel)
-            found = _joined(_above(box, values, threshold)[0] for box, values in _slabs(voxels, workspace))
+            found = _joined(_above(*slab, threshold)[0] for slab in _slabs(voxels, workspace, lambda: threshold))
             return union(self.found, found)
         passing: Passing = partial(
             smoothed_slabs, voxels, self.found, fwhm, width, self.settings["scfind.replacement"] * noise
         )
         if smoothed is not None:
-            for box, values in passing():
+            for box, values, _ in passing(lambda: np.inf):
                 smoothed[box.slices] = values
                 workspace.release()
             scaled: Voxels = ArrayVoxels(smoothed)
@@ -133,18 +134,23 @@ class SmoothAndClip(Finder):
         smooth, plain = (Sampler(voxels.shape, s["scfind.statistic"], s["scfind.fluxRange"]) for _ in range(2))
         limit = 0.0
         noted: list[tuple[np.ndarray, np.ndarray]] = []
-        for box, values in passing():
+
+        def promise() -> float:
+            return limit
+
+        for box, values, flags in passing(promise):
             smooth.take(values, box)
-            if not limit and not np.isnan(values).all():
+            known = limit > 0
+            if not known and not np.isnan(values).all():
                 plain.take(voxels.read(box), box)
                 promised = noise * smooth.noise() / (plain.noise() or np.nan)
                 limit = PRUDENCE * s["scfind.threshold"] * promised if promised > 0 else np.inf
             if limit:
-                noted.append(_above(box, values, limit))
+                noted.append(_above(box, values, flags if known else None, limit))
         threshold = self._threshold(smooth.noise(), kernel)
         if threshold < limit:
             log.debug("S+C %s: the first slabs promised too much noise, the cube passes again", kernel)
-            noted = [_above(box, values, threshold) for box, values in passing()]
+            noted = [_above(*slab, threshold) for slab in passing(lambda: threshold)]
         return _joined(index[np.abs(value.astype(np.float64)) > threshold] for index, value in noted)
 
     def _threshold(self, noise: float, kernel: str) -> float:
@@ -182,20 +188,22 @@ class SmoothAndClip(Finder):
                 log.warning("%s: a kernel below 3 pixels smooths nothing (1, 2) or like 3 pixels.", key)
 
 
-def _slabs(voxels: Voxels, workspace: Workspace) -> Iterator[tuple[Box, np.ndarray]]:
+def _slabs(
+    voxels: Voxels, workspace: Workspace, limit: Callable[[], float]
+) -> Iterator[tuple[Box, np.ndarray, np.ndarray | None]]:
     """Yield a cube slab by slab."""
     for slab in workspace.slabs(voxels):
         depth = max(1, BLOCK // (slab.size // slab.shape[0] * voxels.dtype.itemsize))
         for box in slabs(slab.shape, depth):
             box = box.shift(slab.z0, 0, 0)
-            yield box, np.ascontiguousarray(voxels.read(box))
+            yield box, np.ascontiguousarray(voxels.read(box)), None
 
 
-def _above(box: Box, values: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def _above(box: Box, values: np.ndarray, flags: np.ndarray | None, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the raster indices, and the values, of what lies above a threshold in a slab of whole channels."""
     from hisf.kernels.clip import above
 
-    index, value = above(values, threshold)
+    index, value = above(values, threshold, flags)
     return index + box.z0 * values.shape[1] * values.shape[2], value
 
 

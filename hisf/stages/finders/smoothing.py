@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -35,18 +35,14 @@ def _depths(shape: Shape, itemsize: int, half: int) -> tuple[int, int]:
     return depth, min(shape[0], depth + 2 * half + 1)
 
 
-def _pieces(low: int, high: int, room: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the channels from ``low`` to ``high`` in pieces that lie in one piece in the buffer, with their place."""
-    while low < high:
-        place = low % room
-        top = min(high, low + room - place)
-        yield low, top, place
-        low = top
-
-
 def smoothed_slabs(
-    voxels: Voxels, found: np.ndarray, fwhm: float, width: int, level: float
-) -> Iterator[tuple[Box, np.ndarray]]:
+    voxels: Voxels,
+    found: np.ndarray,
+    fwhm: float,
+    width: int,
+    level: float,
+    limit: Callable[[], float] = lambda: np.inf,
+) -> Iterator[tuple[Box, np.ndarray, np.ndarray]]:
     """Yield a smoothed cube, slab by slab from the last channel down.
 
     Parameters
@@ -61,6 +57,8 @@ def smoothed_slabs(
         Spectral kernel in channels; 0 for none.
     level : float
         In data units; negative: nothing is put back.
+    limit : callable, optional
+        Asked before every slab: what values above which matter.
 
     Yields
     ------
@@ -69,9 +67,10 @@ def smoothed_slabs(
     values : ndarray, shape ``box.shape`` (z, y, x)
         Blank where the cube is; overwritten when the next slab is asked for. The same, to the bit, however deep the
         slabs are.
+    flags : ndarray of uint8
+        Where values are above the limit, as `hisf.kernels.clip.high_blocks`.
     """
-    from hisf.kernels.clip import copy_and_mark, put_back, set_blank
-    from hisf.kernels.smooth import smooth_planes, smooth_spectra
+    from hisf.kernels.smooth import prepare_channels, smooth_spectra
 
     (nz, ny, nx), half = voxels.shape, width // 2
     depth, room = _depths(voxels.shape, voxels.dtype.itemsize, half)
@@ -80,25 +79,13 @@ def smoothed_slabs(
     blanks = np.zeros(nz, np.int64)
     result = np.empty((depth, ny, nx), voxels.dtype)
     above = np.empty((ny, nx), voxels.dtype)  # the smoothed channel over the slab
+    put_back = found if level >= 0 else found[:0]
     bottom = nz
     for box in slabs(voxels.shape, depth):
         reach = max(0, box.z0 - half)
-        for low, high, place in _pieces(reach, bottom, room):
-            target, there = planes[place : place + high - low], blank[place : place + high - low]
-            blanks[low:high] = copy_and_mark(voxels.read(Box(low, high, 0, ny, 0, nx)), target, there)
-            if level >= 0:
-                first, last = np.searchsorted(found, (low * ny * nx, high * ny * nx))
-                put_back(target, found[first:last] - low * ny * nx, level)
-            if fwhm:
-                smooth_planes(target, fwhm, out=target)
+        channels = voxels.read(Box(reach, bottom, 0, ny, 0, nx))
+        blanks[reach:bottom] = prepare_channels(channels, planes, blank, reach, fwhm, put_back, max(level, 0.0))
         bottom = reach
         values = result[: box.shape[0]]
-        if half:
-            smooth_spectra(planes, half, box.z0, box.z1, 0, nz, above, values, ring=True)
-            above[...] = values[0]
-        for low, high, place in _pieces(box.z0, box.z1, room):
-            if not half:
-                values[low - box.z0 : high - box.z0] = planes[place : place + high - low]
-            if blanks[low:high].any():
-                set_blank(values[low - box.z0 : high - box.z0], blank[place : place + high - low])
-        yield box, values
+        flags = smooth_spectra(planes, blank, blanks, half, box.z0, box.z1, nz, above, values, limit())
+        yield box, values, flags
