@@ -1,5 +1,5 @@
 """``python -m hisf``."""
 
-from hisf.cli import main
+from hisf.cli import program
 
-main()
+program()

@@ -14,12 +14,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from hisf.execution.ahead import import_ahead
 from hisf.execution.machine import NOTICE
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,34 @@ def compile_ahead(search: bool) -> None:
                 process.wait()
 
 
+def load_ahead(search: bool, dtype: np.dtype) -> threading.Thread | None:
+    """Load the compiler and the first kernels in a thread, and then what the end of a run needs.
+
+    A run reads its cube in the meantime. Nothing is done where they are loaded already, as in a second run of a process.
+
+    Parameters
+    ----------
+    search : bool
+        Whether the kernels of S+C will be needed.
+    dtype : dtype
+        Of the cube.
+    """
+    if "hisf.kernels.clip" in sys.modules or COMPILING in os.environ:
+        return None
+    thread = threading.Thread(target=_load, args=(search, dtype), name="loading", daemon=True)
+    thread.start()
+    return thread
+
+
+def _load(search: bool, dtype: np.dtype) -> None:
+    from hisf.kernels.clip import union
+
+    union(np.empty(0, np.int64), np.empty(0, np.int64))
+    if search:
+        _smooth(Path(), dtype)
+    import_ahead(["astropy.wcs"])
+
+
 def forget_compiler() -> None:
     """Give the pages of LLVM back to the system, 50 MB, once most kernels are loaded; those needed again come back.
 
@@ -89,21 +119,19 @@ def forget_compiler() -> None:
 
 def _compiled() -> bool:
     """Return whether there are compiled kernels, beside the sources or in the user's own folder."""
-    from numba import config
-
-    chosen = str(getattr(config, "CACHE_DIR", ""))
+    chosen = os.environ.get("NUMBA_CACHE_DIR", "")
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
     places = [Path(chosen)] if chosen else [Path(__file__).parent / "kernels" / "__pycache__", user]
     return any(next(place.rglob("*.nbi"), None) for place in places)
 
 
-def _smooth(folder: Path) -> None:
+def _smooth(folder: Path, dtype: np.dtype = np.dtype(np.float32)) -> None:
     """Compile what smooths a cube, and looks at the result."""
     from hisf.data.voxels import ArrayVoxels
     from hisf.kernels.clip import above
     from hisf.stages.finders.smoothing import smoothed_slabs
 
-    for _, values, flags in smoothed_slabs(ArrayVoxels(_noise()), np.zeros(1, np.int64), 3.0, 3, 1.0):
+    for _, values, flags in smoothed_slabs(ArrayVoxels(_noise().astype(dtype)), np.zeros(1, np.int64), 3.0, 3, 1.0):
         above(values, 1.0, flags)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hisf.compiling import compile_ahead, forget_compiler
+from hisf.compiling import compile_ahead, forget_compiler, load_ahead
 from hisf.data.box import Shape
 from hisf.data.catalogue import Catalogue
 from hisf.data.columns import ESTIMATED, FINDERS
@@ -22,7 +22,6 @@ from hisf.data.cube import Cube
 from hisf.data.source import SourceList
 from hisf.data.voxels import Voxels
 from hisf.errors import FileAccessError, HisfError, InputError, NothingFoundError, OutOfMemoryError
-from hisf.execution.ahead import import_ahead
 from hisf.execution.engine import LostWorkerError, open_workers
 from hisf.execution.fingerprint import fingerprint
 from hisf.execution.journal import Journal
@@ -324,7 +323,6 @@ def _run(job: Job, journal: Journal, report: Report, progress: Progress) -> Cata
     result, blanks = begin(job, workspace, report, progress)
     forget_compiler()
     result = _search(job, result, workspace, journal, report, progress)
-    import_ahead(["astropy.wcs"])
     result = _make_sources(job, result, blanks, workspace, report, progress)  # and let the searched cube go
     return _publish(job, result, report, progress)
 
@@ -355,7 +353,9 @@ def begin(job: Job, workspace: Workspace, report: Report, progress: Progress) ->
     blanks : bool
         Whether there are blank voxels.
     """
-    compile_ahead(any(finder.name == CLASSIC for finder in job.finders))
+    classic = any(finder.name == CLASSIC for finder in job.finders)
+    compile_ahead(classic)
+    load_ahead(classic, job.cube.dtype)
     searched = precondition(job.cube, job.steps, workspace, progress)
     measured = reload(job.cube, searched, job.steps)
     result = Result(job.settings, job.cube, searched=searched, measured=measured, steps=tuple(job.steps))

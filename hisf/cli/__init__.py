@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import os
@@ -18,7 +19,9 @@ from hisf import __version__
 from hisf.errors import HisfError, InputError, OutOfMemoryError
 
 # objects after which Python looks for garbage: with its own 700, imports spend a tenth of a short run on that
-GARBAGE = (50_000, 20, 20)
+GARBAGE = (500_000, 20, 20)
+# seconds for which a thread may keep the interpreter when another waits: with Python's own 0.005, kernels wait for imports
+TURN = 1e-4
 
 COMMANDS = {
     "run": "Find sources as a parameter file says.",
@@ -80,9 +83,34 @@ def main() -> NoReturn:
     sys.exit(guarded(lambda: cli.main(prog_name="hisf", standalone_mode=False)))
 
 
+def program() -> NoReturn:
+    """Do what the command ``hisf`` does."""
+    leave_after(main)
+
+
+def leave_after(main: Callable[[], NoReturn]) -> NoReturn:
+    """Call what ends with `SystemExit`, and end the process without freeing every object first.
+
+    That takes Python half a second after a run, and the system takes back all memory anyway. What is registered with
+    atexit is called, and what was printed is written.
+    """
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the reader of our output has gone
+        code = code or 1
+    os._exit(code)
+
+
 def guarded(call: Callable[[], object]) -> int:
     """Call a command; return its exit code, and say in one sentence what went wrong."""
     gc.set_threshold(*GARBAGE)
+    sys.setswitchinterval(TURN)
     try:
         with _terminable():
             call()

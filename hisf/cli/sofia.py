@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from hisf import __version__
-from hisf.cli import guarded
+from hisf.cli import guarded, leave_after
 from hisf.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ def main() -> NoReturn:
     if code:
         print(f"Exit code {code}.", file=sys.stderr)  # noqa: T201 - beside the sentence, as with SoFiA
     sys.exit(code)
+
+
+def program() -> NoReturn:
+    """Do what the command ``hisf-sofia`` does."""
+    leave_after(main)
 
 
 def _run(arguments: list[str]) -> None:

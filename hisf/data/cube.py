@@ -17,7 +17,7 @@ from hisf.data.units import Scales, read_scales
 from hisf.data.wcs import WorldCoordinates, describe_axis
 from hisf.errors import InputError
 
-PIECE = 1 << 17  # voxels that are looked at together, so that they come from the cache
+PIECE = 1 << 19  # voxels that are looked at together, so that they come from the cache
 
 
 class StoredVoxels(Protocol):

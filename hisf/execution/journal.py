@@ -93,7 +93,7 @@ class Journal:
 
         def write(path: Path) -> None:
             entry = io.BytesIO()
-            np.savez_compressed(entry, values=kept, ascending=ascending)
+            np.savez(entry, values=kept, ascending=ascending)
             path.write_bytes(entry.getvalue() + hashlib.sha256(entry.getvalue()).digest())
 
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +18,14 @@ NOTICE = logging.INFO + 5  # a message for every user that is no warning
 logging.addLevelName(NOTICE, "NOTICE")
 
 
+_threads = 0  # of the compiled kernels; 0 until it is set
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def set_threads(wanted: int) -> int:
     """Set the number of threads of the compiled kernels and return it (spec sofia2 §1.4).
 
@@ -27,35 +34,19 @@ def set_threads(wanted: int) -> int:
     wanted : int
         0 or less leaves it to ``OMP_NUM_THREADS``, else to the number of processors; more than those is cut down.
     """
-    import numba
-
-    _load_functions_of_numba()
-    processors: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    global _threads
     if wanted <= 0:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-        wanted = int(given) if given.isdigit() and int(given) > 0 else processors
-    wanted = min(wanted, processors)
+        wanted = int(given) if given.isdigit() and int(given) > 0 else processors()
     # threads of OpenMP (PyTorch's) that wait for work sleep: awake they take processors from others
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    numba.set_num_threads(wanted)
-    return wanted
+    _threads = min(wanted, processors())
+    return _threads
 
 
-def _load_functions_of_numba() -> None:
-    """Import what every compiled kernel needs, without scipy.linalg, which numba imports to see that it is there.
-
-    Functions of linear algebra import it themselves when they are compiled; no kernel of a run has any, and it would
-    be a fifth of the time until the first kernel runs.
-    """
-    looked_for = "scipy.linalg.cython_blas"
-    if looked_for in sys.modules or "numba.np.arraymath" in sys.modules:
-        return
-    sys.modules[looked_for] = None  # type: ignore[assignment]
-    try:
-        from numba.np import arraymath
-    finally:
-        del sys.modules[looked_for]
-    arraymath._HAVE_BLAS = True
+def threads() -> int:
+    """Return the number of threads of the compiled kernels: as many as processors until it is set."""
+    return _threads or processors()
 
 
 def usable_memory(wanted: str = "") -> int:

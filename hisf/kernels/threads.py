@@ -12,23 +12,20 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from numba import config, get_num_threads, njit
+from numba import njit
+
+from hisf.execution.machine import processors, threads
 
 _pools: list[ThreadPoolExecutor] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)  # threads do not come along
 
 
-def _processors() -> int:
-    number: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    return number
-
-
 def shared(**options: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Compile ``function(first, last, *arguments)`` into ``function(count, *arguments)``, which calls it for parts.
 
-    The parts make up ``range(count)``, one for each thread that numba was given, the first in the calling thread; they
-    run at the same time and must not touch what another one writes.
+    The parts make up ``range(count)``, one for each of `hisf.execution.machine.threads`, the first in the calling
+    thread; they run at the same time and must not touch what another one writes.
 
     Parameters
     ----------
@@ -41,16 +38,16 @@ def shared(**options: Any) -> Callable[[Callable[..., None]], Callable[..., None
 
         @functools.wraps(function)
         def run(count: int, *arguments: Any) -> None:
-            threads = min(get_num_threads(), count)
-            if threads < 2:
+            parts = min(threads(), count)
+            if parts < 2:
                 part(0, count, *arguments)
                 return
             if not _pools:
-                _pools.append(ThreadPoolExecutor(_processors(), thread_name_prefix="kernel"))
-            edges = [k * count // threads for k in range(threads + 1)]
+                _pools.append(ThreadPoolExecutor(processors(), thread_name_prefix="kernel"))
+            edges = [k * count // parts for k in range(parts + 1)]
             others: list[Future[None]] = []
             try:
-                for k in range(1, threads):
+                for k in range(1, parts):
                     others.append(_pools[0].submit(part, edges[k], edges[k + 1], *arguments))
                 part(0, edges[1], *arguments)
             finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from hisf.errors import InputError
+from hisf.execution.machine import threads
 from hisf.settings import Settings
 
 
@@ -16,9 +17,7 @@ def prepare(settings: Settings) -> tuple[torch.device, torch.dtype]:
     InputError
         The device is not there.
     """
-    import numba
-
-    torch.set_num_threads(numba.get_num_threads())
+    torch.set_num_threads(threads())
     device = choose_device(settings["cnn.device"])
     return device, choose_precision(settings["cnn.precision"], device)
 

@@ -164,7 +164,7 @@ def test_planes_have_the_bits_of_the_recursion(shape, fwhm, dtype):
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_nothing_depends_on_how_the_work_is_shared(threads, monkeypatch):
-    monkeypatch.setattr("hisf.kernels.threads.get_num_threads", lambda: threads)
+    monkeypatch.setattr("hisf.kernels.threads.threads", lambda: threads)
     cube = make_cube((5, 90, 75), np.float32)
     assert np.array_equal(smooth_planes(cube, 6), twin_planes(cube, *boxcar_plan(6)))
     assert np.array_equal(smooth_cube(cube, 2), twin_cube(cube, 2), equal_nan=True)

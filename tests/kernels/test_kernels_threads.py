@@ -33,7 +33,7 @@ def _wait(first, last, flags):
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 100])
 @pytest.mark.parametrize("number", [1, 2, 3, 8])
 def test_every_piece_is_done_once_by_a_part_of_its_own(count, number, monkeypatch):
-    monkeypatch.setattr(threads, "get_num_threads", lambda: number)
+    monkeypatch.setattr(threads, "threads", lambda: number)
     calls = np.zeros(count, np.int64)
     _note(count, calls, np.ones(count))
     firsts, lengths = np.unique(calls, return_counts=True)
@@ -45,8 +45,8 @@ def test_every_piece_is_done_once_by_a_part_of_its_own(count, number, monkeypatc
 
 def test_parts_run_at_the_same_time(monkeypatch):
     """Each waits for the other, so that one after the other would never end."""
-    monkeypatch.setattr(threads, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(threads, "_processors", lambda: 2)
+    monkeypatch.setattr(threads, "threads", lambda: 2)
+    monkeypatch.setattr(threads, "processors", lambda: 2)
     monkeypatch.setattr(threads, "_pools", [])
     flags = np.zeros(2, np.int64)
     _wait(2, flags)
@@ -55,7 +55,7 @@ def test_parts_run_at_the_same_time(monkeypatch):
 
 @pytest.mark.parametrize("bad", [0, 9])
 def test_an_error_of_any_part_is_the_caller_s(bad, monkeypatch):
-    monkeypatch.setattr(threads, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(threads, "threads", lambda: 2)
     values = np.ones(10)
     values[bad] = -1
     with pytest.raises(ValueError, match="below 0"):
@@ -68,7 +68,7 @@ def test_an_error_of_any_part_is_the_caller_s(bad, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own(monkeypatch):
-    monkeypatch.setattr(threads, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(threads, "threads", lambda: 2)
     _note(4, np.zeros(4, np.int64), np.ones(4))
     child = os.fork()
     if not child:

@@ -20,7 +20,7 @@ from hisf.stages.products.stamp import CREATOR, utc_date
 BITPIX = {"uint8": 8, "int16": 16, "int32": 32, "int64": 64, "float32": -32, "float64": -64}
 AXIS = re.compile(r"(?:CTYPE|CRPIX|CDELT|CRVAL|CUNIT|CROTA)(?P<n>\d)|PV(?P<k>\d)_\d+|(?:PC|CD)0*(?P<i>\d)_?0*(?P<j>\d)")
 GLOBAL = ("RESTFREQ", "RESTFRQ", "SPECSYS", "VELREF", "EQUINOX", "EPOCH", "RADESYS", "LONPOLE", "LATPOLE")
-HOLE = 1 << 16  # bytes
+PAGE = 1 << 12  # bytes that a file system keeps together
 BEAM = ("BMAJ", "BMIN", "BPA")
 
 
@@ -146,10 +146,13 @@ def _write_fits(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -
 
 
 def _write_sparse(file: IO[bytes], data: np.ndarray) -> None:
-    """Write bytes; where there are many zeros, as in a mask, the file gets a hole, which reads as zeros."""
-    for start in range(0, data.size, HOLE):
-        piece = data[start : start + HOLE]
-        if piece.any():
-            file.write(piece.data)
-        else:
-            file.seek(piece.size, os.SEEK_CUR)
+    """Write bytes; where there is a page of zeros, as in a mask, the file gets a hole, which reads as zeros."""
+    whole = data.size - data.size % PAGE
+    filled = data[:whole].view(np.uint64).reshape(-1, PAGE // 8).any(1)
+    edges = PAGE * np.flatnonzero(np.diff(filled, prepend=False, append=False))  # where a run of pages begins, and ends
+    start = file.tell()
+    for first, last in edges.reshape(-1, 2):
+        file.seek(start + first)
+        file.write(data[first:last].data)
+    file.seek(start + whole)
+    file.write(data[whole:].data)
