@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 COMPILING = "HISF_COMPILING"  # in the environment of a process that compiles for another one
 SHAPE = (24, 40, 44)
+FLOAT = np.dtype(np.float32)
 SETTINGS = (
     "scaleNoise.enable=true",
     "scfind.kernelsXY=0",
@@ -75,7 +76,7 @@ def compile_ahead(search: bool) -> None:
 def load_ahead(search: bool, dtype: np.dtype) -> threading.Thread | None:
     """Load the compiler and the first kernels in a thread, and then what the end of a run needs.
 
-    A run reads its cube in the meantime. Nothing is done where they are loaded already, as in a second run of a process.
+    A run reads its cube in the meantime. Nothing is done where they are loaded already, as in later runs of a process.
 
     Parameters
     ----------
@@ -125,13 +126,14 @@ def _compiled() -> bool:
     return any(next(place.rglob("*.nbi"), None) for place in places)
 
 
-def _smooth(folder: Path, dtype: np.dtype = np.dtype(np.float32)) -> None:
+def _smooth(folder: Path, dtype: np.dtype = FLOAT) -> None:
     """Compile what smooths a cube, and looks at the result."""
     from hisf.data.voxels import ArrayVoxels
     from hisf.kernels.clip import above
-    from hisf.stages.finders.smoothing import smoothed_slabs
+    from hisf.stages.finders.smoothing import Buffers, smoothed_slabs
 
-    for _, values, flags in smoothed_slabs(ArrayVoxels(_noise().astype(dtype)), np.zeros(1, np.int64), 3.0, 3, 1.0):
+    voxels, buffers = ArrayVoxels(_noise().astype(dtype)), Buffers(SHAPE, dtype, 3)
+    for _, values, flags in smoothed_slabs(voxels, buffers, np.zeros(1, np.int64), 3.0, 3, 1.0):
         above(values, 1.0, flags)
 
 

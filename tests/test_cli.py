@@ -288,3 +288,20 @@ def test_unknown_key_of_a_known_section_lists_its_parameters(hisf, par):
 def test_unknown_section_may_be_a_missing_plugin(hisf, par):
     _, _, err = hisf("run", par, "wavelet.scales=4")
     assert "no parameter begins with wavelet." in err and "plugin" in err
+
+
+@pytest.mark.parametrize(("raised", "code"), [("0", 0), ("5", 5), ("None", 0), ("'sentence'", 1)])
+def test_a_command_ends_at_once_but_not_before_it_is_done(raised, code):
+    """What was printed is written, what is registered with atexit is called, and nothing is freed."""
+    program = (
+        "import atexit, sys\n"
+        "from hisf.cli import leave_after\n"
+        "class Thing:\n"
+        "    def __del__(self): print('freed')\n"
+        "thing = Thing()\n"
+        "atexit.register(print, 'bye', end='')\n"
+        "print('hello', end=' ')\n"
+        f"leave_after(lambda: sys.exit({raised}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "hello bye", "")

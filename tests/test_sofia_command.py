@@ -181,7 +181,10 @@ def test_under_the_name_of_sofia_and_with_its_threads(tmp_path):
     """In a process of its own, called by another name, with the threads that the batch system gives."""
     write_fits(tmp_path / "cube.fits", *make_cube())
     (tmp_path / "my.par").write_text("input.data = cube.fits\n")
-    probe = "import atexit; from hisf.execution.machine import threads; atexit.register(lambda: print('threads', threads()))\n"
+    probe = (
+        "import atexit; from hisf.execution.machine import threads\n"
+        "atexit.register(lambda: print('threads', threads()))\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", probe + CALL, "/usr/bin/sofia", "my.par"],
         cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,

@@ -20,8 +20,11 @@ from hisf.errors import HisfError, InputError, OutOfMemoryError
 
 # objects after which Python looks for garbage: with its own 700, imports spend a tenth of a short run on that
 GARBAGE = (500_000, 20, 20)
-# seconds for which a thread may keep the interpreter when another waits: with Python's own 0.005, kernels wait for imports
+# seconds for which a thread keeps the interpreter when another one waits: with Python's 0.005 kernels wait for imports
 TURN = 1e-4
+
+# threads of OpenBLAS (numpy's) that wait for work sleep at once: while numpy is imported nobody has any for them
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 COMMANDS = {
     "run": "Find sources as a parameter file says.",

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hisf import __version__
 from hisf.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from hisf.data.catalogue import Catalogue
     from hisf.pipeline import Report
 
@@ -169,6 +170,8 @@ def rate(done: int, seconds: float, unit: str) -> str:
 
 
 def _make_bar(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     return Progress(
         TextColumn("{task.description:<20}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[rate]}"),
         console=console,

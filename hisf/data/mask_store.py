@@ -45,7 +45,7 @@ class MaskStore:
         """Return the raster indices of all detected voxels, ascending, each once."""
         if self._union is None:
             every = [self._merged(finder) for finder in self._pieces]
-            self._union = every[0] if len(every) == 1 else np.unique(np.concatenate([*every, np.empty(0, np.int64)]))
+            self._union = every[0] if len(every) == 1 else _ascending(every)
         return self._union
 
     def finders_of(self, voxels: np.ndarray) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class MaskStore:
         """Return the raster indices of one finder's voxels, ascending, each once."""
         pieces = self._pieces[finder]
         if len(pieces) != 1:
-            pieces[:] = [np.unique(np.concatenate(pieces)) if pieces else np.empty(0, np.int64)]
+            pieces[:] = [_ascending(pieces)]
         return pieces[0]
 
     def slabs(self, channels: int) -> Iterator[tuple[Box, np.ndarray]]:
@@ -84,6 +84,12 @@ class MaskStore:
             if high > low:
                 yield Box(bottom, top, 0, self.shape[1], 0, self.shape[2]), index[low:high]
             top = bottom
+
+
+def _ascending(pieces: list[np.ndarray]) -> np.ndarray:
+    """Return the numbers of several arrays of int64, ascending, each once; mostly they come that way."""
+    joined = np.concatenate([np.empty(0, np.int64), *pieces])
+    return joined if (joined[1:] > joined[:-1]).all() else np.unique(joined)
 
 
 def raster(core: Box, mask: np.ndarray, shape: Shape) -> np.ndarray:

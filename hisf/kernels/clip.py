@@ -61,10 +61,10 @@ def above(
     if flags is None:
         flags = high_blocks(values, level)
     rows, limit = frozen(_rows(values)), _limit(level, values.dtype)
-    count = _count(rows, flags, limit)
-    index, value = np.empty(count, np.int64), np.empty(count, rows.dtype)
-    _gather(rows, flags, limit, index, value)
-    return index, value
+    room = min(rows.size, BLOCK * int(np.count_nonzero(flags)))
+    index, value = np.empty(room, np.int64), np.empty(room, rows.dtype)
+    count = _gather(rows, flags, limit, index, value)
+    return index[:count].copy(), value[:count].copy()
 
 
 def limit_word(level: float, dtype: np.dtype[Any]) -> np.signedinteger[Any]:
@@ -107,29 +107,18 @@ def _flag_pieces(first, last, words, limit, flags):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _count(rows, flags, limit):  # type: ignore[no-untyped-def]
-    """Count what is above the limit."""
+def _gather(rows, flags, limit, index, value):  # type: ignore[no-untyped-def]
+    """Note what is above the limit in the flagged blocks; return how much there is."""
     count = 0
     for z in range(flags.shape[0]):
         for n in range(flags.shape[1]):
             if flags[z, n]:
                 block = rows[z, n * BLOCK : (n + 1) * BLOCK]
                 for i in range(block.size):
-                    count += abs(block[i]) > limit
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _gather(rows, flags, limit, index, value):  # type: ignore[no-untyped-def]
-    k = 0
-    for z in range(flags.shape[0]):
-        for n in range(flags.shape[1]):
-            if flags[z, n]:
-                block = rows[z, n * BLOCK : (n + 1) * BLOCK]
-                for i in range(block.size):
                     if abs(block[i]) > limit:
-                        index[k], value[k] = z * rows.shape[1] + n * BLOCK + i, block[i]
-                        k += 1
+                        index[count], value[count] = z * rows.shape[1] + n * BLOCK + i, block[i]
+                        count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)

@@ -25,6 +25,7 @@ from hisf.kernels.threads import shared
 
 _WORK = 1 << 18  # bytes of rows between the boxcars along an axis: they stay in the second-level cache,
 _FEWEST = 128  # but so many rows are smoothed together: what a step costs besides is shared by them
+LINE = 64  # bytes of a cache line
 _CHUNK = 32 * BLOCK  # pixels that one spectral recursion carries along
 _PASSES = (3, 4, 5, 6)  # numbers of boxcars tried for a Gaussian (spec sofia2 §3.5)
 
@@ -307,7 +308,9 @@ def _prepare(first, last, planes, out, blank, channel, found, edges, level, pass
         blocks += 1
     lanes = (longest + blocks - 1) // blocks
     lanes += -lanes % (2 * LANES)
-    work = np.zeros((height, lanes), out.dtype)
+    raw = np.zeros(height * lanes + LINE, out.dtype)
+    start = -np.int64(raw.ctypes.data) % LINE // np.int64(out.itemsize)  # vectors that cross cache lines are slower
+    work = raw[start : start + height * lanes].reshape(height, lanes)
     given, done = work[1 + passes : 1 + passes + kept], work[height - 2 * LANES :]
     base, mask, pitch = np.zeros(passes + 1, np.int64), np.zeros(passes + 1, np.int64), np.zeros(passes + 1, np.int64)
     sums = np.zeros(passes, np.int64)
@@ -342,9 +345,9 @@ def _prepare(first, last, planes, out, blank, channel, found, edges, level, pass
 def _finish(values, words, blank, blanks, limit, flags):  # type: ignore[no-untyped-def]
     """Blank what is blank in the cube, if anything is, and note where values are high."""
     if blanks:
+        nan = values.dtype.type(np.nan)
         for i in range(values.size):
-            if blank[i]:
-                values[i] = np.nan
+            values[i] = nan if blank[i] else values[i]  # which the compiler vectorises
     flag_blocks(words, limit, flags)
 
 

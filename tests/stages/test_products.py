@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import re
 import warnings
 
@@ -406,6 +407,23 @@ def test_failed_write_leaves_nothing_behind(tmp_path):
         write_file(old, fail)
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("system", ["linux", "elsewhere"])
+@pytest.mark.parametrize("before", ["nothing", "a file", "a link"])
+def test_a_new_product_takes_the_place_of_the_old(tmp_path, monkeypatch, system, before):
+    if system != "linux":
+        monkeypatch.setattr(sys, "platform", system)
+    path, kept = tmp_path / "product.txt", tmp_path / "kept.txt"
+    kept.write_text("kept")
+    if before == "a file":
+        path.write_text("old")
+    elif before == "a link":
+        path.symlink_to(kept)
+    write_file(path, lambda new: new.write_text("new"))
+    assert path.read_text() == "new" and not path.is_symlink()
+    assert kept.read_text() == "kept"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["kept.txt", "product.txt"]
 
 
 def test_zeros_of_a_mask_are_holes(tmp_path):

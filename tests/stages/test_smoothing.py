@@ -10,7 +10,7 @@ from hisf.data.voxels import ArrayVoxels
 from hisf.kernels.clip import high_blocks
 from hisf.kernels.smooth import prepare_channels, smooth_spectra
 from hisf.stages.finders import scfind, smoothing
-from hisf.stages.finders.smoothing import buffer_bytes, smoothed_slabs
+from hisf.stages.finders.smoothing import Buffers, buffer_bytes, smoothed_slabs
 from hisf.testing import GaussianSource, make_cube, run_pipeline, write_fits
 
 SHAPE = (23, 14, 17)
@@ -47,7 +47,8 @@ def test_slabs_are_those_of_the_whole_cube(monkeypatch, channels, fwhm, width, l
     before, found = array.copy(), np.flatnonzero(np.abs(array) > 1.5)
     joined = np.full(SHAPE, 99, np.float32)
     boxes = []
-    for box, values, flags in smoothed_slabs(ArrayVoxels(array), found, fwhm, width, level, lambda: 0.3):
+    buffers = Buffers(SHAPE, array.dtype, 22)  # as wide as the widest kernel
+    for box, values, flags in smoothed_slabs(ArrayVoxels(array), buffers, found, fwhm, width, level, lambda: 0.3):
         joined[box.slices] = values
         np.testing.assert_array_equal(flags, high_blocks(values, 0.3))
         boxes.append((box.z0, box.z1))
@@ -56,6 +57,12 @@ def test_slabs_are_those_of_the_whole_cube(monkeypatch, channels, fwhm, width, l
     assert all(low == high for (low, _), (_, high) in pairwise(boxes))
     np.testing.assert_array_equal(joined, at_once(array, found, fwhm, width, level))
     np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("width", [0, 1, 7, 22, 40])
+def test_buffers_take_what_is_said(width):
+    buffers = Buffers((40, 300, 500), np.dtype(np.float32), width)
+    assert sum(array.nbytes for array in vars(buffers).values()) == buffer_bytes((40, 300, 500), 4, width)
 
 
 def test_buffer():

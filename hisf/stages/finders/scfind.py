@@ -16,14 +16,14 @@ from hisf.execution.statistics import Sampler, cube_noise
 from hisf.execution.workspace import Workspace
 from hisf.settings import Settings
 from hisf.stages.finders.contract import Advance, Finder
-from hisf.stages.finders.smoothing import BLOCK, buffer_bytes, smoothed_slabs
+from hisf.stages.finders.smoothing import BLOCK, Buffers, buffer_bytes, smoothed_slabs
 from hisf.stages.precondition.noise_model import measure_noise
 
 log = logging.getLogger(__name__)
 
 # a cube, slab by slab from the last channel down, and where it is above what the function returns, if that is known
 Passing = Callable[[Callable[[], float]], Iterator[tuple[Box, np.ndarray, np.ndarray | None]]]
-PRUDENCE = 0.8  # what the first slabs promise of the noise of the cube is believed to this degree
+PRUDENCE = 0.9  # what the first slabs promise of the noise of the cube is believed to this degree
 
 
 class SmoothAndClip(Finder):
@@ -82,8 +82,9 @@ class SmoothAndClip(Finder):
         s = self.settings
         noise = cube_noise(voxels, workspace, s["scfind.statistic"], s["scfind.fluxRange"], advance)
         smoothed = workspace.allocate(voxels.shape, voxels.dtype) if self._scales else None
+        buffers = Buffers(voxels.shape, voxels.dtype, max(width for _, width in self.kernels()))
         for fwhm, width in self.kernels():
-            search = partial(self._search, voxels, smoothed, fwhm, width, noise, workspace)
+            search = partial(self._search, voxels, buffers, smoothed, fwhm, width, noise, workspace)
             self.found = workspace.remember(f"{self.name} kernel {fwhm:g} × {width}", search)
             advance(int(np.prod(voxels.shape)))
 
@@ -106,7 +107,14 @@ class SmoothAndClip(Finder):
         return s["scaleNoise.enable"] and s["scaleNoise.scfind"] and smooths
 
     def _search(
-        self, voxels: Voxels, smoothed: np.ndarray | None, fwhm: float, width: int, noise: float, workspace: Workspace
+        self,
+        voxels: Voxels,
+        buffers: Buffers,
+        smoothed: np.ndarray | None,
+        fwhm: float,
+        width: int,
+        noise: float,
+        workspace: Workspace,
     ) -> np.ndarray:
         """Search with one kernel and return the raster indices of all that was found until now, ascending."""
         from hisf.kernels.clip import union
@@ -117,7 +125,7 @@ class SmoothAndClip(Finder):
             found = _joined(_above(*slab, threshold)[0] for slab in _slabs(voxels, workspace, lambda: threshold))
             return union(self.found, found)
         passing: Passing = partial(
-            smoothed_slabs, voxels, self.found, fwhm, width, self.settings["scfind.replacement"] * noise
+            smoothed_slabs, voxels, buffers, self.found, fwhm, width, self.settings["scfind.replacement"] * noise
         )
         if smoothed is not None:
             for box, values, _ in passing(lambda: np.inf):

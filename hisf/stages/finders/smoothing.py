@@ -13,7 +13,7 @@ BLOCK = 1 << 23  # bytes of channels that are smoothed together: they stay in th
 
 
 def buffer_bytes(shape: Shape, itemsize: int, width: int) -> int:
-    """Return the bytes that `smoothed_slabs` needs for a spectral kernel.
+    """Return the bytes of `Buffers` for a spectral kernel.
 
     Parameters
     ----------
@@ -35,8 +35,30 @@ def _depths(shape: Shape, itemsize: int, half: int) -> tuple[int, int]:
     return depth, min(shape[0], depth + 2 * half + 1)
 
 
+class Buffers:
+    """What channels are smoothed in; made once, since fresh memory costs as much as a tenth of the smoothing.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (z, y, x) of the cube.
+    dtype : dtype
+    width : int
+        Channels of the widest kernel.
+    """
+
+    def __init__(self, shape: Shape, dtype: np.dtype, width: int) -> None:
+        depth, room = _depths(shape, dtype.itemsize, width // 2)
+        sky = shape[1:]
+        self.planes = np.empty((room, *sky), dtype)  # channel z, smoothed on the sky, at z % room
+        self.blank = np.empty((room, *sky), np.bool_)  # where it is blank in the cube
+        self.result = np.empty((depth, *sky), dtype)
+        self.above = np.empty(sky, dtype)  # the smoothed channel over the slab
+
+
 def smoothed_slabs(
     voxels: Voxels,
+    buffers: Buffers,
     found: np.ndarray,
     fwhm: float,
     width: int,
@@ -49,6 +71,8 @@ def smoothed_slabs(
     ----------
     voxels : Voxels
         Read once, each channel in turn.
+    buffers : Buffers
+        For this kernel or a wider one.
     found : ndarray of int64
         Raster indices, ascending, of voxels that are put back to ±``level`` before smoothing.
     fwhm : float
@@ -74,11 +98,8 @@ def smoothed_slabs(
 
     (nz, ny, nx), half = voxels.shape, width // 2
     depth, room = _depths(voxels.shape, voxels.dtype.itemsize, half)
-    planes = np.empty((room, ny, nx), voxels.dtype)  # channel z, smoothed on the sky, at z % room
-    blank = np.empty((room, ny, nx), np.bool_)  # where it is blank in the cube
+    planes, blank = buffers.planes[:room], buffers.blank[:room]
     blanks = np.zeros(nz, np.int64)
-    result = np.empty((depth, ny, nx), voxels.dtype)
-    above = np.empty((ny, nx), voxels.dtype)  # the smoothed channel over the slab
     put_back = found if level >= 0 else found[:0]
     bottom = nz
     for box in slabs(voxels.shape, depth):
@@ -86,6 +107,6 @@ def smoothed_slabs(
         channels = voxels.read(Box(reach, bottom, 0, ny, 0, nx))
         blanks[reach:bottom] = prepare_channels(channels, planes, blank, reach, fwhm, put_back, max(level, 0.0))
         bottom = reach
-        values = result[: box.shape[0]]
-        flags = smooth_spectra(planes, blank, blanks, half, box.z0, box.z1, nz, above, values, limit())
+        values = buffers.result[: box.shape[0]]
+        flags = smooth_spectra(planes, blank, blanks, half, box.z0, box.z1, nz, buffers.above, values, limit())
         yield box, values, flags

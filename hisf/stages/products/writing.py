@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -15,6 +17,8 @@ from hisf.errors import FileAccessError
 from hisf.settings import Settings
 from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.names import image_ending
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2 in Linux
 
 
 def check_places(paths: Iterable[Path], overwrite: bool) -> None:
@@ -136,9 +140,23 @@ def _file_beside(path: Path, write: Callable[[Path], object]) -> Iterator[None]:
             write(beside)
         yield
         with _told(path):
-            beside.replace(path)
+            if not _exchanged(beside, path):
+                beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _exchanged(new: Path, old: Path) -> bool:
+    """Let two files change their names, in one step, where the system can and both are there.
+
+    A file that is replaced makes some file systems (ext4) wait until the new one is on the disk, which for a mask cube
+    takes as long as finding its sources.
+    """
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None or not old.is_file() or old.is_symlink():
+        return False
+    names = os.fsencode(new), os.fsencode(old)
+    return bool(rename(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
 
 
 @contextmanager
