@@ -27,7 +27,10 @@ def trained(part, seed):
     ids=["block", "long block", "stem", "down"],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [(1, 1, 1), (8, 4, 6), (14, 9, 11)])
-def test_one_pass_is_the_same_function(part, size, monkeypatch):
+@pytest.mark.parametrize("capability", ["AVX2", "AVX512"])
+def test_one_pass_is_the_same_function(part, size, capability, monkeypatch):
+    """That of oneDNN, and on a processor with AVX2 the one with fewer multiplications, where the kernel allows."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     part = trained(copy.deepcopy(part), 3)
     channels = part.a.in_channels if isinstance(part, Block) else part.conv.in_channels
     x = torch.randn(2, channels, *size).contiguous(memory_format=torch.channels_last_3d)

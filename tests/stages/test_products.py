@@ -2,8 +2,8 @@
 
 import io
 import os
-import sys
 import re
+import sys
 import warnings
 
 import numpy as np
