@@ -20,8 +20,8 @@ from hisf.nn.canonical import Sampling
 from hisf.nn.memory import reuse_memory
 from hisf.nn.normalise import Normalisation
 
-PATCH = (192, 160, 160)  # averaged voxels that a patch answers for; multiples of the stride of the network
-MARGIN = (32, 16, 16)  # averaged voxels that it sees beyond, likewise
+PATCH = (256, 160, 160)  # averaged voxels that a patch answers for; multiples of the stride of the network
+MARGIN = (32, 8, 8)  # averaged voxels that it sees beyond, likewise
 STRIDE = (32, 8, 8)  # inputs are padded to multiples of it
 VALUES_PER_VOXEL = 16  # in memory at once in the slim network, measured: 28 bytes in bfloat16, 58 in float32
 

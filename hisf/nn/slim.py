@@ -8,6 +8,7 @@ the voxels of a cell at once (sub-voxel convolution), which costs a tenth of a f
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -78,7 +79,7 @@ def convolve(
     On a processor a network without normalisations (`fused`) does that in one pass of oneDNN, in the place of the
     shortcut, as `torch.compile` has it: a fifth faster, by the passes and by the fresh memory that are saved, and
     because PyTorch by itself takes a slow path for small grids. Where it counts in float32 with AVX2, most convolutions
-    are made with fewer multiplications (`hisf.kernels.winograd`), which takes half the time.
+    are made with fewer multiplications (`hisf.kernels.convolution`), which takes half the time.
     """
     pad: tuple[int, ...] = conv.padding if padding is None else padding  # type: ignore[assignment]
     if isinstance(norm, nn.Identity) and _in_one_pass(x):
@@ -102,12 +103,16 @@ def _in_one_pass(x: torch.Tensor) -> bool:
     return x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def _counts_in_avx2(x: torch.Tensor) -> bool:
+    """Return whether hisf's own kernels are the faster ones; with wider vectors oneDNN makes up for it."""
+    return x.dtype == torch.float32 and torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
 def _is_minimal(conv: nn.Conv3d, pad: tuple[int, ...], x: torch.Tensor) -> bool:
-    """Return whether a convolution is one of `hisf.kernels.winograd`, and faster there than by oneDNN."""
+    """Return whether a convolution is one of `hisf.kernels.convolution`, and faster there than by oneDNN."""
     kernel, (outputs, inputs) = conv.kernel_size, conv.weight.shape[:2]
     return (
-        torch.backends.cpu.get_cpu_capability() == "AVX2"  # with wider vectors oneDNN makes up for it
-        and x.dtype == torch.float32
+        _counts_in_avx2(x)
         and kernel[0] % 2 == 1
         and kernel[1:] == (3, 3)
         and pad == (kernel[0] // 2, 1, 1)
@@ -119,11 +124,12 @@ def _is_minimal(conv: nn.Conv3d, pad: tuple[int, ...], x: torch.Tensor) -> bool:
 
 def _convolve_minimally(conv: nn.Conv3d, x: torch.Tensor, shortcut: torch.Tensor | None) -> torch.Tensor:
     """Return ReLU(conv(x) + shortcut), in the place of the shortcut."""
-    from hisf.kernels import winograd
+    from hisf.kernels.convolution import convolve as convolve_grid
+    from hisf.kernels.convolution import transform_weights
 
     points = getattr(conv, "minimal_weights", None)
     if points is None:
-        points = conv.minimal_weights = winograd.transform_weights(conv.weight.detach().numpy())  # type: ignore[assignment]
+        points = conv.minimal_weights = transform_weights(conv.weight.detach().numpy())  # type: ignore[assignment]
     assert conv.bias is not None
     if shortcut is None:
         out = torch.empty((x.shape[0], conv.out_channels, *x.shape[2:]), memory_format=torch.channels_last_3d)
@@ -131,7 +137,7 @@ def _convolve_minimally(conv: nn.Conv3d, x: torch.Tensor, shortcut: torch.Tensor
         out = shortcut.contiguous(memory_format=torch.channels_last_3d)
     for given, made in zip(x.contiguous(memory_format=torch.channels_last_3d), out, strict=True):
         values, results = (grid.permute(1, 2, 3, 0).numpy() for grid in (given, made))
-        winograd.convolve(values, points, conv.bias.detach().numpy(), results, shortcut is not None)
+        convolve_grid(values, points, conv.bias.detach().numpy(), results, shortcut is not None)
     return out
 
 
@@ -212,16 +218,45 @@ class SlimUNet(nn.Module):
         """
         if x.device.type != "cpu" or torch.is_grad_enabled() or self.training:
             return self.down1(self.stem(x))
+        if _in_one_pass(x) and _counts_in_avx2(x) and x.shape[4] >= 12:
+            return self._begin_directly(x)
         depth = x.shape[2] // 4
         result = []
         for low in range(0, depth, PIECE):
             high = min(depth, low + PIECE)
             first, last = 4 * low - 5, 4 * high + 2  # the channels that are seen, by both kernels
-            seen = x[:, :, max(0, first) : min(x.shape[2], last)]
-            if first < 0 or last > x.shape[2]:
-                seen = nn.functional.pad(seen, (0, 0, 0, 0, max(0, -first), max(0, last - x.shape[2])))
-            fine = self.stem.within(seen)
+            fine = self.stem.within(_channels(x, first, last))
             if low == 0:
                 fine[:, :, 0] = 0  # what lies before the first channel is nothing, and not the stem of nothing
             result.append(self.down1.within(fine))
         return torch.cat(result, 2)
+
+    def _begin_directly(self, x: torch.Tensor) -> torch.Tensor:
+        """Do the same by a kernel that takes the one channel of the input, and strides, better than oneDNN."""
+        from hisf.kernels.convolution import convolve_strided
+
+        stem, down = (
+            (part.conv.weight.detach().numpy(), part.conv.bias.detach().numpy(), stride)  # type: ignore[union-attr]
+            for part, stride in zip((self.stem, self.down1), STRIDES, strict=False)
+        )
+        n, _, nz, ny, nx = x.shape
+        out = torch.empty((n, CHANNELS[1], nz // 4, ny // 2, nx // 2), memory_format=torch.channels_last_3d)
+        fine = np.zeros((2 * PIECE + 1, ny + 2, nx + 2, CHANNELS[0]), np.float32)  # zeros around it
+        for given, made in zip(nn.functional.pad(x, (1, 1, 1, 1)), out.permute(0, 2, 3, 4, 1).numpy(), strict=True):
+            for low in range(0, len(made), PIECE):
+                high = min(len(made), low + PIECE)
+                seen = _channels(given[None], 4 * low - 5, 4 * high + 2)[0, 0, ..., None].contiguous().numpy()
+                part = fine[: 2 * (high - low) + 1]
+                convolve_strided(seen, *stem, part[:, 1:-1, 1:-1])
+                if low == 0:
+                    part[0] = 0  # as above
+                convolve_strided(part, *down, made[low:high])
+        return out
+
+
+def _channels(x: torch.Tensor, first: int, last: int) -> torch.Tensor:
+    """Return channels of (n, c, z, y, x), and zeros for those that there are not."""
+    seen = x[:, :, max(0, first) : min(x.shape[2], last)]
+    if first < 0 or last > x.shape[2]:
+        seen = nn.functional.pad(seen, (0, 0, 0, 0, max(0, -first), max(0, last - x.shape[2])))
+    return seen

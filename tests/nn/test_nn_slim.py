@@ -57,12 +57,19 @@ def test_training_goes_its_own_way():
 
 @pytest.mark.parametrize("shape", [(32, 8, 8), (64, 24, 40), (160, 16, 16)])
 @pytest.mark.parametrize("piece", [1, 5, 6])
-def test_the_first_halvings_by_pieces_have_the_bits_of_the_whole(shape, piece, monkeypatch):
-    monkeypatch.setattr(slim, "PIECE", piece)
+@pytest.mark.parametrize("capability", ["AVX2", "AVX512"])
+def test_the_first_halvings_by_pieces_have_the_bits_of_the_whole(shape, piece, capability, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     network = fused(trained(SlimUNet(), 7)).to(memory_format=torch.channels_last_3d)
-    x = torch.randn(1, 1, *shape).contiguous(memory_format=torch.channels_last_3d)
+    x = torch.randn(2, 1, *shape).contiguous(memory_format=torch.channels_last_3d)
     with torch.inference_mode():
-        assert torch.equal(network._begin(x), network.down1(network.stem(x)))
+        monkeypatch.setattr(slim, "PIECE", 1000)
+        whole = network._begin(x)
+        monkeypatch.setattr(slim, "PIECE", piece)
+        assert torch.equal(network._begin(x), whole)
+        apart = network.down1(network.stem(x))
+        torch.testing.assert_close(whole, apart, rtol=0, atol=1e-5 * float(apart.abs().max()))
+        assert capability == "AVX2" or torch.equal(whole, apart)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,9 @@ def test_the_first_halvings_by_pieces_have_the_bits_of_the_whole(shape, piece, m
         (slice(0, 40), slice(13, 48), slice(21, 32)),
     ],
 )
-def test_logits_of_a_region_have_the_bits_of_the_whole(region):
+@pytest.mark.parametrize("capability", ["AVX2", "AVX512"])
+def test_logits_of_a_region_have_the_bits_of_the_whole(region, capability, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     network = fused(trained(SlimUNet(), 9)).to(memory_format=torch.channels_last_3d)
     x = torch.randn(1, 1, 64, 48, 48).contiguous(memory_format=torch.channels_last_3d)
     with torch.inference_mode():

@@ -1,9 +1,11 @@
-"""Convolutions of 3-D grids with short kernels, by Winograd's minimal filtering along y and x.
+"""Convolutions of 3-D grids with short kernels, in float32: with fewer multiplications, or with strides.
 
-Four neighbouring results, 2 × 2 along y and x, are made of the 4 × 4 elements that they see: these are added and
-subtracted to 16 numbers, which take one multiplication each where 9 taps take 36, and 16 sums give the four results.
-What is multiplied are matrices, channels in times channels out, summed over the taps along z and kept in vector
-registers. For kernels (k, 3, 3) that is 2.25 times less work than the sum over taps, and as exact to a few roundings.
+Both are sums of products of matrices, channels in times channels out, which are kept in vector registers.
+
+`convolve` is Winograd's minimal filtering along y and x. Four neighbouring results, 2 × 2 along y and x, are made of
+the 4 × 4 elements that they see: these are added and subtracted to 16 numbers, which take one multiplication each
+where 9 taps take 36, and 16 sums give the four results. The sums run over the taps along z. For kernels (k, 3, 3) that
+is 2.25 times less work than the sum over taps, and as exact to a few roundings.
 
 Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", F(2 × 2, 3 × 3), §4.1.
 """
@@ -88,6 +90,46 @@ def convolve(
         _convolve(-(-tiles // _TILES), values, points, bias, out, added)
 
 
+def convolve_strided(
+    values: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    strides: tuple[int, int, int],
+    out: NDArray[np.float32],
+) -> None:
+    """Convolve, add a bias, and set what is negative to 0; nothing is added around the values.
+
+    Parameters
+    ----------
+    values : ndarray, shape (z, y, x, channels in)
+        C-contiguous.
+    weights : ndarray, shape (channels out, channels in, k, j, i)
+        A multiple of 16 channels out.
+    bias : ndarray, shape (channels out,)
+    strides : tuple of int
+        Along z, y and x.
+    out : ndarray, shape (1 + (z − k) // stride, …, channels out)
+        **Filled in.** At least 6 elements along x; a row of them, with its channels, is contiguous.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, or are none of those above.
+    """
+    outputs, inputs, *kernel = weights.shape
+    grid = tuple(1 + (n - k) // s for n, k, s in zip(values.shape, kernel, strides, strict=False))
+    if values.shape[3] != inputs or out.shape != (*grid, outputs) or bias.shape != (outputs,):
+        raise ValueError(f"values {values.shape}, weights {weights.shape}, bias {bias.shape}, out {out.shape}")
+    if outputs % WIDE or grid[2] < _HIGH:
+        raise ValueError(f"weights {weights.shape}, out {out.shape}: {WIDE} channels and {_HIGH} elements are needed")
+    rows = out.strides[2:] == (4 * outputs, 4)
+    if not (values.flags.c_contiguous and rows and values.dtype == out.dtype == bias.dtype == np.float32):
+        raise ValueError("values and rows of out have to be contiguous, and all of it float32")
+    taps = np.ascontiguousarray(weights.transpose(2, 3, 4, 1, 0), np.float32)
+    taps = taps.reshape(kernel[0] * kernel[1], kernel[2] * inputs, outputs)
+    _convolve_strided(grid[0] * grid[1], values, taps, bias, kernel[1], np.array(strides, np.int64), out)
+
+
 def _at(builder: Any, address: Any) -> Any:
     return builder.inttoptr(address, _VECTOR.as_pointer())
 
@@ -102,15 +144,16 @@ def _item(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def _sum_products(typing_context, taps, at, pitch, weights, inputs, outputs, out):  # type: ignore[no-untyped-def]
+def _sum_products(typing_context, taps, at, pitch, weights, inputs, outputs, start, rectify, out):  # type: ignore[no-untyped-def]
     """Sum over taps and channels in, for 6 tiles and 16 channels out.
 
     The numbers of the first tile are at every address of `taps` + `at`, those of the next `pitch` bytes further; the
-    weights (taps, inputs, outputs) from address `weights` on; results go to `out` (6 rows of `outputs`).
+    weights (taps, inputs, outputs) from address `weights` on. Sums begin with the 16 numbers at `start`; with `rectify`
+    negative ones become 0. They go to `out` (6 rows of `outputs`).
     """
 
     def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        bases, at, pitch, weights, inputs, outputs, out = arguments
+        bases, at, pitch, weights, inputs, outputs, start, rectify, out = arguments
         count = cgutils.unpack_tuple(builder, context.make_array(taps)(context, builder, bases).shape, 1)[0]
         multiply_add = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{LANES}f32"
@@ -118,9 +161,10 @@ def _sum_products(typing_context, taps, at, pitch, weights, inputs, outputs, out
         nothing, anything = ir.Constant(_VECTOR, [0.0] * LANES), ir.Constant(_VECTOR, ir.Undefined)
         first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
         sums = [[cgutils.alloca_once_value(builder, nothing) for _ in range(2)] for _ in range(_HIGH)]
-        for pair in sums:  # allocated once, but for every call anew 0
-            for one in pair:
-                builder.store(nothing, one)
+        begin = [builder.load(_at(builder, builder.add(start, _int(32 * h))), align=4) for h in range(2)]
+        for pair in sums:
+            for one, number in zip(pair, begin, strict=True):
+                builder.store(number, one)
         row = cgutils.alloca_once_value(builder, weights)
         builder.store(weights, row)
         step = builder.mul(outputs, _int(4))
@@ -138,13 +182,19 @@ def _sum_products(typing_context, taps, at, pitch, weights, inputs, outputs, out
                     every = builder.shuffle_vector(one, anything, first)
                     for half, total in zip(both, pair, strict=True):
                         builder.store(builder.call(multiply_add, [every, half, builder.load(total)]), total)
+        bit = builder.insert_element(
+            ir.Constant(ir.VectorType(ir.IntType(1), LANES), ir.Undefined), rectify, ir.Constant(ir.IntType(32), 0)
+        )
+        every_bit = builder.shuffle_vector(bit, bit, first)
         for t, pair in enumerate(sums):
             for h, total in enumerate(pair):
                 place = builder.add(builder.add(out, builder.mul(step, _int(t))), _int(32 * h))
-                builder.store(builder.load(total), _at(builder, place), align=4)
+                value = builder.load(total)
+                stays = builder.or_(builder.not_(every_bit), builder.fcmp_unordered(">", value, nothing))  # so does NaN
+                builder.store(builder.select(stays, value, nothing), _at(builder, place), align=4)
         return context.get_dummy_value()
 
-    return types.void(taps, at, pitch, weights, inputs, outputs, out), code
+    return types.void(taps, at, pitch, weights, inputs, outputs, start, rectify, out), code
 
 
 @intrinsic
@@ -257,7 +307,8 @@ def _convolve(first, last, values, points, bias, out, added):  # type: ignore[no
     step, half = np.int64(values.itemsize), taps // 2
     ring = np.zeros((taps, _POINTS, _TILES, inputs), values.dtype)  # of the channels under the kernel, z % taps
     sums = np.zeros((_POINTS, _TILES, outputs), values.dtype)
-    zeros = np.zeros(inputs, values.dtype)
+    zeros = np.zeros(max(inputs, WIDE), values.dtype)
+    nothing = _address(zeros)
     places, seen = np.zeros(_POINTS, np.int64), np.zeros(taps, np.int64)
     numbers, weights, results = _address(ring), _address(points), _address(sums)
     slot = _POINTS * _TILES * inputs * step
@@ -278,6 +329,31 @@ def _convolve(first, last, values, points, bias, out, added):  # type: ignore[no
                     for c in range(0, outputs, WIDE):
                         _sum_products(
                             seen[: high - low], one * inputs * step, inputs * step, tap + c * step, inputs, outputs,
-                            results + (one * outputs + c) * step,
+                            nothing, False, results + (one * outputs + c) * step,
                         )  # fmt: skip
             _leave_tiles(sums, out, z, tile, bias, added, places)
+
+
+@shared()
+def _convolve_strided(first, last, values, weights, bias, tall, strides, out):  # type: ignore[no-untyped-def]
+    """Convolve rows; the last 6 elements of a row are made together, though some of them are there already."""
+    _, ny, nx, channels = values.shape
+    high, wide, outputs = out.shape[1], out.shape[2], out.shape[3]
+    taps, inputs = weights.shape[0], weights.shape[1]
+    step = np.int64(values.itemsize)
+    seen = np.zeros(taps, np.int64)
+    source, factors, offset = _address(values), _address(weights), _address(bias)
+    pitch = strides[2] * channels * step
+    for n in range(first, last):
+        z, y = n // high, n % high
+        for k in range(taps):
+            channel, line = z * strides[0] + k // tall, y * strides[1] + k % tall
+            seen[k] = source + (channel * ny + line) * nx * channels * step
+        target = _address(out[z, y])
+        for x in range(0, wide, _HIGH):
+            x = min(x, wide - _HIGH)
+            for c in range(0, outputs, WIDE):
+                place = target + (x * outputs + c) * step
+                _sum_products(
+                    seen, x * pitch, pitch, factors + c * step, inputs, outputs, offset + c * step, True, place
+                )  # fmt: skip

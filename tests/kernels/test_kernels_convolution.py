@@ -1,11 +1,11 @@
-"""Convolutions with fewer multiplications, against the sum over taps."""
+"""Convolutions with fewer multiplications, and with strides, against the sum over taps."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hisf.kernels.winograd import convolve, transform_weights
+from hisf.kernels.convolution import convolve, convolve_strided, transform_weights
 
 
 def make(shape, taps, inputs, outputs, seed=1):
@@ -96,3 +96,63 @@ def test_what_does_not_fit_is_refused():
         with pytest.raises(ValueError, match="multiple"):
             convolve(values, transform_weights(weights), bias, np.empty((2, 4, 4, outputs), np.float32), False)
     convolve(np.empty((0, 4, 4, 8), np.float32), points, np.zeros(16, np.float32), out[:0], False)
+
+
+def strided_twin(values, weights, bias, strides):
+    """Sum over taps in double, set negative results to 0."""
+    grid = [1 + (n - k) // s for n, k, s in zip(values.shape, weights.shape[2:], strides, strict=False)]
+    total = np.zeros((*grid, weights.shape[0])) + bias
+    for k, j, i in np.ndindex(weights.shape[2:]):
+        part = values[tuple(slice(o, o + s * (n - 1) + 1, s) for o, s, n in zip((k, j, i), strides, grid, strict=True))]
+        total += part.astype(float) @ weights[:, :, k, j, i].T.astype(float)
+    return np.maximum(total, 0.0)
+
+
+@given(
+    st.sampled_from([(1, 16, (7, 3, 3), (2, 1, 1)), (16, 32, (3, 3, 3), (2, 2, 2)), (3, 16, (1, 2, 5), (1, 3, 1))]),
+    st.tuples(st.integers(7, 12), st.integers(3, 9), st.integers(15, 40)),
+    st.integers(0, 999),
+)
+@settings(max_examples=30, deadline=None)
+def test_strides_pass_over_what_lies_between(layer, shape, seed):
+    inputs, outputs, kernel, strides = layer
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(*shape, inputs)).astype(np.float32)
+    weights = rng.normal(size=(outputs, inputs, *kernel)).astype(np.float32)
+    bias = rng.normal(size=outputs).astype(np.float32)
+    expected = strided_twin(values, weights, bias, strides)
+    around = np.full([n + 2 for n in expected.shape[:3]] + [outputs], 99, np.float32)
+    out = around[1:-1, 1:-1, 1:-1]
+    convolve_strided(values, weights, bias, strides, out)
+    scale = np.abs(weights).sum((1, 2, 3, 4)).max() * np.abs(values).max()
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-6 * scale)
+    out[:] = 99
+    assert np.all(around == 99)  # nothing beside it was touched
+
+
+def test_strided_rows_do_not_depend_on_threads_and_keep_nan(monkeypatch):
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(9, 12, 20, 16)).astype(np.float32)
+    values[4, 5, 6, 7] = np.nan
+    weights, bias = rng.normal(size=(32, 16, 3, 3, 3)).astype(np.float32), np.zeros(32, np.float32)
+    results = []
+    for number in (1, 2, 5):
+        monkeypatch.setattr("hisf.kernels.threads.threads", lambda number=number: number)
+        results.append(np.empty((4, 5, 9, 32), np.float32))
+        convolve_strided(values, weights, bias, (2, 2, 2), results[-1])
+    assert np.array_equal(results[0], results[1], equal_nan=True)
+    assert np.array_equal(results[0], results[2], equal_nan=True)
+    assert np.isnan(results[0][1:3, 2, 2:4]).all()
+    assert np.isnan(results[0]).sum() == 4 * 32
+
+
+def test_strides_that_do_not_fit_are_refused():
+    values, weights = np.zeros((5, 5, 20, 1), np.float32), np.zeros((16, 1, 3, 3, 3), np.float32)
+    bias, out = np.zeros(16, np.float32), np.zeros((3, 3, 18, 16), np.float32)
+    convolve_strided(values, weights, bias, (1, 1, 1), out)
+    with pytest.raises(ValueError, match="values"):
+        convolve_strided(values, weights, bias, (2, 1, 1), out)
+    with pytest.raises(ValueError, match="contiguous"):
+        convolve_strided(values, weights, bias, (1, 1, 1), np.zeros((3, 3, 36, 16), np.float32)[:, :, ::2])
+    with pytest.raises(ValueError, match="needed"):
+        convolve_strided(values[:, :, :7], weights, bias, (1, 1, 1), out[:, :, :5])
