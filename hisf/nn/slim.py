@@ -218,7 +218,7 @@ class SlimUNet(nn.Module):
         """
         if x.device.type != "cpu" or torch.is_grad_enabled() or self.training:
             return self.down1(self.stem(x))
-        if _in_one_pass(x) and _counts_in_avx2(x) and x.shape[4] >= 12:
+        if isinstance(self.stem.norm, nn.Identity) and _in_one_pass(x) and _counts_in_avx2(x) and x.shape[4] >= 12:
             return self._begin_directly(x)
         depth = x.shape[2] // 4
         result = []
