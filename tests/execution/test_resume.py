@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +43,15 @@ def products(out):
 
 
 @pytest.mark.parametrize(
-    ("kills", "finder"),
+    ("entries", "finder"),
     [
-        (20, ["pipeline.finder=scfind", "scfind.threshold=4.5"]),
-        (8, ["pipeline.finder=threshold", "pipeline.tile=30,30,10", "pipeline.workers=2"]),
+        ([0, 1, 3, 5, 7, 12, 12, 12, 12, 9], ["pipeline.finder=scfind", "scfind.threshold=4.5"]),
+        ([0, 1, 20, 54, 54, 40], ["pipeline.finder=threshold", "pipeline.tile=30,30,10", "pipeline.workers=2"]),
     ],
     ids=["scfind", "tiles by workers"],
 )
-def test_killed_at_any_moment(cube, tmp_path, kills, finder):
+def test_killed_at_any_moment(cube, tmp_path, entries, finder):
+    """Killed while it begins, as soon as the journal has so many entries, and while it writes its products."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     out = tmp_path / "out"
     out.mkdir()
@@ -59,22 +61,36 @@ def test_killed_at_any_moment(cube, tmp_path, kills, finder):
     expected = products(out)
     for path in out.iterdir():
         path.unlink()
-    rng, dead = np.random.default_rng(11), 0
-    for _ in range(kills):
+    rng, dead, left = np.random.default_rng(11), 0, 0
+    for number, enough in enumerate(entries):
         run = subprocess.Popen(
             [*command(cube, out, *finder), "--resume"], env=environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        time.sleep(rng.uniform(0.3, 1.0) * whole)
-        os.killpg(run.pid, signal.SIGKILL)
+        while run.poll() is None and kept(out) < enough:
+            time.sleep(0.001)
+        if not enough:
+            time.sleep(rng.uniform(0.3, 0.6) * whole)
+        elif enough == entries[number - 1]:  # among catalogues, mask and moments
+            while run.poll() is None and not list(out.glob(f".x_[cm]*.{run.pid}.part")):
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0.0, 0.1))
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
         dead += run.wait() == -signal.SIGKILL
-    assert dead >= kills // 2  # the others had ended before they were killed
+        left += kept(out) > 0
+    assert dead >= len(entries) // 2  # the others had ended before they were killed
+    assert left >= len(entries) // 2  # so that there was something to resume from
     end = subprocess.run([*command(cube, out, *finder), "--resume"], env=environment)
     assert end.returncode == 0
     found = products(out)
     assert found.keys() == expected.keys()
     for name in expected:
         assert found[name] == expected[name], name
+
+
+def kept(out):
+    return len(list(out.glob("x_journal/*.npz")))
 
 
 class Slow(Finder):
