@@ -1,21 +1,52 @@
-"""Memory of networks on the processor: kept between layers instead of being returned and fetched anew.
+"""Memory of networks on the processor: kept between layers and patches instead of being returned and fetched anew.
 
 A layer allocates megabytes, which glibc fetches from the system and gives back each time; a fifth of the time of a
 network then goes into clearing pages. Inside `reuse_memory` what is smaller than `LARGE` is kept. Larger pieces are
-not: the holes that they leave are filled with small ones, and the process grows by twice what the network needs.
+not: the holes that they leave are filled with small ones, and the process grows by twice what the network needs. Those
+that every patch takes anew are borrowed (`borrow`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import torch
 
 # parameters of mallopt and their default (glibc malloc.h)
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 DEFAULT_THRESHOLD = 128 * 1024
 LARGE = 1 << 25  # bytes; the most that glibc allows
+
+_lent: dict[str, torch.Tensor] = {}
+
+
+def borrow(purpose: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return an array for a purpose; it is overwritten by whoever asks for the same purpose next.
+
+    The largest one of every purpose is kept to the end of the process.
+
+    Parameters
+    ----------
+    purpose : str
+    shape : tuple of int
+        (n, channels, z, y, x).
+
+    Returns
+    -------
+    Tensor of float32
+        Channels last; with anything in it.
+    """
+    size = math.prod(shape)
+    memory = _lent.get(purpose)
+    if memory is None or len(memory) < size:
+        _lent.pop(purpose, None)  # which goes before the larger one comes
+        memory = _lent[purpose] = torch.empty(size)
+    n, c, z, y, x = shape
+    return memory[:size].view(n, z, y, x, c).permute(0, 4, 1, 2, 3)
 
 
 @contextmanager

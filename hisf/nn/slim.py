@@ -8,16 +8,21 @@ the voxels of a cell at once (sub-voxel convolution), which costs a tenth of a f
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from hisf.nn.memory import borrow
 
 CHANNELS = (16, 32, 48, 64, 64)  # after each halving
 STRIDES = ((2, 1, 1), (2, 2, 2), (2, 2, 2), (2, 2, 2), (2, 1, 1))
 MULTIPLE = (32, 8, 8)  # inputs are padded to multiples of the whole stride
 CELL = (4, 2, 2)  # voxels of a cell of the grid that the decoder ends on
 SIGHT = 3  # cells that its last three convolutions see on either side
+FEWEST = 1 << 14  # voxels of a grid from which on hisf's own convolutions gain more than a call of them costs
 PIECE = 6  # channels after two halvings that are computed at once
 
 
@@ -113,6 +118,7 @@ def _is_minimal(conv: nn.Conv3d, pad: tuple[int, ...], x: torch.Tensor) -> bool:
     kernel, (outputs, inputs) = conv.kernel_size, conv.weight.shape[:2]
     return (
         _counts_in_avx2(x)
+        and math.prod(x.shape[2:]) >= FEWEST
         and kernel[0] % 2 == 1
         and kernel[1:] == (3, 3)
         and pad == (kernel[0] // 2, 1, 1)
@@ -123,7 +129,7 @@ def _is_minimal(conv: nn.Conv3d, pad: tuple[int, ...], x: torch.Tensor) -> bool:
 
 
 def _convolve_minimally(conv: nn.Conv3d, x: torch.Tensor, shortcut: torch.Tensor | None) -> torch.Tensor:
-    """Return ReLU(conv(x) + shortcut), in the place of the shortcut."""
+    """Return ReLU(conv(x) + shortcut), in the place of the shortcut; without one, only until it is called again."""
     from hisf.kernels.convolution import convolve as convolve_grid
     from hisf.kernels.convolution import transform_weights
 
@@ -132,7 +138,7 @@ def _convolve_minimally(conv: nn.Conv3d, x: torch.Tensor, shortcut: torch.Tensor
         points = conv.minimal_weights = transform_weights(conv.weight.detach().numpy())  # type: ignore[assignment]
     assert conv.bias is not None
     if shortcut is None:
-        out = torch.empty((x.shape[0], conv.out_channels, *x.shape[2:]), memory_format=torch.channels_last_3d)
+        out = borrow("between two convolutions", (x.shape[0], conv.out_channels, *x.shape[2:]))
     else:
         out = shortcut.contiguous(memory_format=torch.channels_last_3d)
     for given, made in zip(x.contiguous(memory_format=torch.channels_last_3d), out, strict=True):
@@ -152,8 +158,20 @@ class Up(nn.Module):
 
     def forward(self, x: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
         """Return features of the finer grid."""
-        x = nn.functional.interpolate(self.conv(x), scale_factor=self.stride, mode="nearest")
-        return self.block(x.add_(fine))
+        x = self.conv(x)
+        if not (_in_one_pass(x) and _counts_in_avx2(x)):
+            x = nn.functional.interpolate(x, scale_factor=self.stride, mode="nearest")
+            return self.block(x.add_(fine))
+        total = borrow("on the finer grid", tuple(fine.shape))
+        within = x[:, :, :, None, :, None, :, None]
+        torch.add(within, self._apart(fine, x.shape[2:]), out=self._apart(total, x.shape[2:]))
+        return self.block(total)
+
+    def _apart(self, grid: torch.Tensor, cells: tuple[int, ...]) -> torch.Tensor:
+        """Return a view with two axes for every one of the sky and the spectrum: cells, and what is within one."""
+        for axis, size, part in zip((2, 4, 6), cells, self.stride, strict=True):
+            grid = grid.unflatten(axis, (size, part))
+        return grid
 
 
 def fused(network: nn.Module) -> nn.Module:
@@ -240,7 +258,7 @@ class SlimUNet(nn.Module):
             for part, stride in zip((self.stem, self.down1), STRIDES, strict=False)
         )
         n, _, nz, ny, nx = x.shape
-        out = torch.empty((n, CHANNELS[1], nz // 4, ny // 2, nx // 2), memory_format=torch.channels_last_3d)
+        out = borrow("after two halvings", (n, CHANNELS[1], nz // 4, ny // 2, nx // 2))
         fine = np.zeros((2 * PIECE + 1, ny + 2, nx + 2, CHANNELS[0]), np.float32)  # zeros around it
         for given, made in zip(nn.functional.pad(x, (1, 1, 1, 1)), out.permute(0, 2, 3, 4, 1).numpy(), strict=True):
             for low in range(0, len(made), PIECE):
