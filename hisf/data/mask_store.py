@@ -87,9 +87,12 @@ class MaskStore:
 
 
 def _ascending(pieces: list[np.ndarray]) -> np.ndarray:
-    """Return the numbers of several arrays of int64, ascending, each once; mostly they come that way."""
-    joined = np.concatenate([np.empty(0, np.int64), *pieces])
-    return joined if (joined[1:] > joined[:-1]).all() else np.unique(joined)
+    """Return the numbers of several arrays of int64, ascending, each once; mostly each is, and they follow each other."""
+    joined = np.concatenate([np.empty(0, np.int64), *sorted(pieces, key=lambda piece: piece[:1].tolist())])
+    if not (joined[1:] > joined[:-1]).all():
+        joined.sort()  # np.unique takes ten times as long
+        joined = joined[np.diff(joined, prepend=-1) > 0]
+    return joined
 
 
 def raster(core: Box, mask: np.ndarray, shape: Shape) -> np.ndarray:

@@ -138,20 +138,20 @@ def _write_fits(path: Path, header: fits.Header, planes: Iterable[np.ndarray]) -
         file.write(header.tostring(sep="", endcard=True, padding=True).encode("ascii"))
         size = 0
         for piece in planes:
-            swapped = np.ascontiguousarray(piece, piece.dtype.newbyteorder(">"))
-            _write_sparse(file, swapped.reshape(-1).view(np.uint8))
-            size += swapped.nbytes
+            _write_sparse(file, np.ascontiguousarray(piece).reshape(-1))
+            size += piece.nbytes
         file.truncate(file.tell() + -size % 2880)
 
 
-def _write_sparse(file: IO[bytes], data: np.ndarray) -> None:
-    """Write bytes; where there is a page of zeros, as in a mask, the file gets a hole, which reads as zeros."""
-    whole = data.size - data.size % PAGE
-    filled = data[:whole].view(np.uint64).reshape(-1, PAGE // 8).any(1)
-    edges = PAGE * np.flatnonzero(np.diff(filled, prepend=False, append=False))  # where a run of pages begins, and ends
-    start = file.tell()
+def _write_sparse(file: IO[bytes], values: np.ndarray) -> None:
+    """Write values in the byte order of FITS; where a page is all zeros, as in a mask, the file gets a hole."""
+    step = PAGE // values.itemsize
+    whole = len(values) - len(values) % step
+    filled = values[:whole].view(np.uint64).reshape(-1, PAGE // 8).any(1)
+    edges = step * np.flatnonzero(np.diff(filled, prepend=False, append=False))  # where a run of pages begins, and ends
+    start, order = file.tell(), values.dtype.newbyteorder(">")
     for first, last in edges.reshape(-1, 2):
-        file.seek(start + first)
-        file.write(data[first:last].data)
-    file.seek(start + whole)
-    file.write(data[whole:].data)
+        file.seek(start + int(first) * values.itemsize)
+        file.write(values[first:last].astype(order).data)
+    file.seek(start + whole * values.itemsize)
+    file.write(values[whole:].astype(order).data)
