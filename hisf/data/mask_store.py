@@ -87,7 +87,7 @@ class MaskStore:
 
 
 def _ascending(pieces: list[np.ndarray]) -> np.ndarray:
-    """Return the numbers of several arrays of int64, ascending, each once; mostly each is, and they follow each other."""
+    """Return the numbers of several arrays of int64, ascending, each once; mostly they come in order."""
     joined = np.concatenate([np.empty(0, np.int64), *sorted(pieces, key=lambda piece: piece[:1].tolist())])
     if not (joined[1:] > joined[:-1]).all():
         joined.sort()  # np.unique takes ten times as long
