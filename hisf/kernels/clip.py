@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hisf.kernels.arrays import frozen
-from hisf.kernels.threads import shared
+from hisf.kernels.threads import INNER, shared
 
 BLOCK = 64  # values that are looked at one by one where there is something among them
 _PIECE = 512  # blocks that one thread looks at
@@ -84,7 +84,7 @@ def _rows(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return values.reshape(len(values), -1) if values.ndim > 1 and values.size else values.reshape(1, -1)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def flag_blocks(words, limit, flags):  # type: ignore[no-untyped-def]
     """Do as `high_blocks` for values one after the other, given as integers of their size."""
     kind = words.dtype.type

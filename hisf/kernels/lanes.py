@@ -27,9 +27,9 @@ def _advancing(lanes: int) -> Any:
             *addresses, by = arguments
             target, *sources = (builder.inttoptr(address, vector.as_pointer()) for address in addresses)
             b, e, v = (builder.load(source, align=size) for source in sources)
-            factors = ir.Constant(vector, ir.Undefined)
-            for k in range(lanes):
-                factors = builder.insert_element(factors, by, ir.Constant(ir.IntType(32), k))
+            one = builder.insert_element(ir.Constant(vector, ir.Undefined), by, ir.Constant(ir.IntType(32), 0))
+            picks = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+            factors = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), picks)
             moved = builder.fmul(builder.fsub(e, v), factors)
             builder.store(builder.fadd(b, moved), target, align=size)
             return context.get_dummy_value()

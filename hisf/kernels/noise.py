@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hisf.kernels.arrays import frozen
-from hisf.kernels.threads import shared
+from hisf.kernels.threads import INNER, shared
 
 MAD_TO_SIGMA = 1.482602218505602  # spec sofia2 §3.1
 _CADENCE_SIZE = 999983  # spec sofia2 §3.1
@@ -332,7 +332,7 @@ def _words(values: NDArray[Any]) -> NDArray[Any]:
     return values.view(f"u{values.itemsize}")
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _select(values, rank):  # type: ignore[no-untyped-def]
     """Give the element of a rank, by partitioning `values` (without NaN) in place; for short arrays."""
     low, high = 0, values.size - 1
@@ -357,7 +357,7 @@ def _select(values, rank):  # type: ignore[no-untyped-def]
     return values[rank]
 
 
-@njit(cache=True, nogil=True)
+@njit(inline="always")
 def _find_rank(words, start, mask, base, bits, rank, both):  # type: ignore[no-untyped-def]
     """Find the `rank`-th and, if `both`, the following of the keys (word & mask) − base of at most `bits` bits.
 
@@ -396,7 +396,7 @@ def _find_rank(words, start, mask, base, bits, rank, both):  # type: ignore[no-u
     return prefix, np.uint64(after + gap)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _middle(words, start, mask, base, bits, offset, flip, count, pair):  # type: ignore[no-untyped-def]
     """Give the exact median of `count` values from the keys of `_find_rank`; `pair` is scratch of the dtype.
 
@@ -417,7 +417,7 @@ def _middle(words, start, mask, base, bits, offset, flip, count, pair):  # type:
     return np.float64(pair[0])
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _count_used(values, start, half):  # type: ignore[no-untyped-def]
     """Count the values of the range from `start` on."""
     count = 0
@@ -449,11 +449,12 @@ def _median_deviation(values, words, start, cap, half):  # type: ignore[no-untyp
     pair = np.empty(2, values.dtype)
     # The keys of accepted values are below those of NaN, and of rejected values that happen to fit: no rank meets them.
     if half < 0:
-        base = np.uint64(magnitude + np.uint64(2))  # −0 would have key −1
-        return _middle(words, start, every, base, bits, np.uint64(1), False, count, pair)
-    if half > 0:
-        return _middle(words, start, every, np.uint64(1), bits, np.uint64(1), False, count, pair)
-    return _middle(words, start, magnitude, np.uint64(0), bits, np.uint64(0), False, count, pair)
+        mask, base, offset = every, np.uint64(magnitude + np.uint64(2)), np.uint64(1)  # −0 would have key −1
+    elif half > 0:
+        mask, base, offset = every, np.uint64(1), np.uint64(1)
+    else:
+        mask, base, offset = magnitude, np.uint64(0), np.uint64(0)
+    return _middle(words, start, mask, base, bits, offset, False, count, pair)
 
 
 @njit(cache=True, nogil=True)
@@ -469,7 +470,7 @@ def _root_mean_square(values, half):  # type: ignore[no-untyped-def]
     return math.sqrt(total / count) if count > 0 else np.nan
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _fill_histogram(values, start, lo, hi, histogram):  # type: ignore[no-untyped-def]
     """Histogram of the gauss statistic; what lies outside the limits is counted in the spare bins."""
     kind = values.dtype.type

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hisf.kernels.arrays import frozen
 from hisf.kernels.clip import BLOCK, flag_blocks, limit_word
 from hisf.kernels.lanes import LANES, advance, transpose
-from hisf.kernels.threads import shared
+from hisf.kernels.threads import INNER, shared
 
 _WORK = 1 << 18  # bytes of rows between the boxcars along an axis: they stay in the second-level cache,
 _FEWEST = 128  # but so many rows are smoothed together: what a step costs besides is shared by them
@@ -226,7 +226,7 @@ def _check_result(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any
         raise ValueError(f"an array is {out.dtype} {out.shape}; it has to be C-contiguous {dtype} {shape}")
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _step(m, base, mask, pitch, sums, zeros, lanes, size, length, halfwidth, factor, one):  # type: ignore[no-untyped-def]
     """Let element `m` of every lane enter the first boxcar, and what comes out of each one the next.
 
@@ -248,16 +248,15 @@ def _step(m, base, mask, pitch, sums, zeros, lanes, size, length, halfwidth, fac
         if n >= length:
             continue
         out = base[p + 1] + (n & mask[p + 1]) * pitch[p + 1]
-        if n == length - 1:
-            advance(out, zeros, sums[p], zeros, factor, size, lanes)
-            continue
         left = n + halfwidth + 1
         leaving = base[p] + (left & mask[p]) * pitch[p] if left < length else zeros
         before = base[p + 1] + ((n + 1) & mask[p + 1]) * pitch[p + 1]
+        if n == length - 1:
+            before, entering, leaving = zeros, sums[p], zeros
         advance(out, before, entering, leaving, factor, size, lanes)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _smooth_plane(plane, lanes, work, given, done, ring, base, mask, pitch, sums, halfwidth, factor):  # type: ignore[no-untyped-def]
     """Smooth a channel along x, then along y, in place, `lanes` rows or columns at a time.
 
@@ -268,28 +267,30 @@ def _smooth_plane(plane, lanes, work, given, done, ring, base, mask, pitch, sums
     row, one = np.int64(plane.strides[0]), plane.dtype.type(1)
     start, zeros = np.int64(plane.ctypes.data), np.int64(work.ctypes.data)
     end = passes * halfwidth
-    mask[0], mask[passes] = given.shape[0] - 1, done.shape[0] - 1
-    pitch[0] = pitch[passes] = np.int64(work.strides[0])
-    base[0], base[passes] = np.int64(given.ctypes.data), np.int64(done.ctypes.data)
-    for y in range(0, ny, lanes):
-        block = plane[y : y + lanes]
-        work[1 : 1 + passes] = 0
-        for m in range(nx - 1, -end - 1, -1):
-            if m >= 0 and (m == nx - 1 or m % LANES == LANES - 1):
-                x = m - m % LANES
-                transpose(block[:, x : m + 1], given[x & mask[0] :])
-            _step(m, base, mask, pitch, sums, zeros, block.shape[0], size, nx, halfwidth, factor, one)
-            x = m + end
-            if x < nx and x % LANES == 0:
-                columns = done[x & mask[passes] :]
-                transpose(columns[: min(LANES, nx - x), : block.shape[0]], block[:, x : x + LANES])
-    mask[0] = mask[passes] = -1
-    pitch[0] = pitch[passes] = row
-    for x in range(0, nx, lanes):
-        work[1 : 1 + passes] = 0
-        base[0] = base[passes] = start + x * size
-        for m in range(ny - 1, -end - 1, -1):
-            _step(m, base, mask, pitch, sums, zeros, min(lanes, nx - x), size, ny, halfwidth, factor, one)
+    for axis in range(2):
+        along, across = (nx, ny) if axis == 0 else (ny, nx)
+        if axis == 0:  # rows come, and go, transposed by LANES columns
+            mask[0], mask[passes] = given.shape[0] - 1, done.shape[0] - 1
+            pitch[0] = pitch[passes] = np.int64(work.strides[0])
+            base[0], base[passes] = np.int64(given.ctypes.data), np.int64(done.ctypes.data)
+        else:
+            mask[0] = mask[passes] = -1
+            pitch[0] = pitch[passes] = row
+        for low in range(0, across, lanes):
+            count = min(lanes, across - low)
+            work[1 : 1 + passes] = 0
+            if axis == 1:
+                base[0] = base[passes] = start + low * size
+            block = plane[low : low + count] if axis == 0 else plane
+            for m in range(along - 1, -end - 1, -1):
+                if axis == 0 and m >= 0 and (m == nx - 1 or m % LANES == LANES - 1):
+                    x = m - m % LANES
+                    transpose(block[:, x : m + 1], given[x & mask[0] :])
+                _step(m, base, mask, pitch, sums, zeros, count, size, along, halfwidth, factor, one)
+                x = m + end
+                if axis == 0 and x < nx and x % LANES == 0:
+                    columns = done[x & mask[passes] :]
+                    transpose(columns[: min(LANES, nx - x), :count], block[:, x : x + LANES])
 
 
 @shared()
@@ -341,7 +342,7 @@ def _prepare(first, last, planes, out, blank, channel, found, edges, level, pass
             _smooth_plane(plane, lanes, work, given, done, ring, base, mask, pitch, sums, halfwidth, factor)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _finish(values, words, blank, blanks, limit, flags):  # type: ignore[no-untyped-def]
     """Blank what is blank in the cube, if anything is, and note where values are high."""
     if blanks:

@@ -16,6 +16,9 @@ from numba import njit
 
 from hisf.execution.machine import processors, threads
 
+# options of functions that only compiled ones call: there is less to compile
+INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 _pools: list[ThreadPoolExecutor] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)  # threads do not come along
