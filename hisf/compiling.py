@@ -93,12 +93,13 @@ def load_ahead(search: bool, dtype: np.dtype) -> threading.Thread | None:
 
 
 def _load(search: bool, dtype: np.dtype) -> None:
-    from hisf.kernels.clip import union
+    with suppress(Exception):  # the run will meet it too, and say so
+        from hisf.kernels.clip import union
 
-    union(np.empty(0, np.int64), np.empty(0, np.int64))
-    if search:
-        _smooth(Path(), dtype)
-    import_ahead(["astropy.wcs"])
+        union(np.empty(0, np.int64), np.empty(0, np.int64))
+        if search:
+            _smooth(Path(), dtype)
+        import_ahead(["astropy.wcs"])
 
 
 def forget_compiler() -> None:

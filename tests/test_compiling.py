@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hisf import compiling
@@ -86,6 +87,25 @@ def test_later_runs_start_nothing(first_run, monkeypatch, search, caplog):
 def test_without_a_search_nothing_is_compiled_ahead(first_run):
     compiling.compile_ahead(False)
     assert not first_run
+
+
+def test_kernels_are_loaded_ahead_once_and_failures_left_to_the_run(monkeypatch):
+    monkeypatch.delenv(compiling.COMPILING, raising=False)
+    asked = []
+
+    def smooth(folder, dtype):
+        asked.append(dtype)
+        raise ValueError("of no concern here")
+
+    monkeypatch.setattr(compiling, "_smooth", smooth)
+    monkeypatch.delitem(sys.modules, "hisf.kernels.clip", raising=False)
+    thread = compiling.load_ahead(True, np.dtype(np.float64))
+    thread.join(60)
+    assert not thread.is_alive() and asked == [np.float64]  # and no warning of an exception in a thread
+    assert compiling.load_ahead(True, np.dtype(np.float64)) is None
+    monkeypatch.delitem(sys.modules, "hisf.kernels.clip")
+    monkeypatch.setenv(compiling.COMPILING, "1")
+    assert compiling.load_ahead(True, np.dtype(np.float64)) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux alone tells what is mapped")
