@@ -14,7 +14,7 @@ from hisf.settings import Settings
 from hisf.stages.products.contract import Moment, Product, Result
 from hisf.stages.products.fits_image import image_header, write_image
 
-SLAB_BYTES = 1 << 22  # stays in the cache until it is written
+SLAB_BYTES = 1 << 21  # stays in the cache until it is written
 
 
 class MaskCube(Product):
