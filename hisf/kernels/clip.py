@@ -88,9 +88,8 @@ def _rows(values: NDArray[np.floating]) -> NDArray[np.floating]:
 def flag_blocks(words, limit, flags):  # type: ignore[no-untyped-def]
     """Do as `high_blocks` for values one after the other, given as integers of their size."""
     kind = words.dtype.type
-    magnitude = kind(
-        ~(kind(1) << kind(8 * words.itemsize - 1))
-    )  # all bits but the sign; these numbers sort like floats
+    sign = kind(1) << kind(8 * words.itemsize - 1)
+    magnitude = kind(~sign)  # all bits but the sign; such numbers sort like floats
     for n in range(flags.size):
         block, signs = words[n * BLOCK : min((n + 1) * BLOCK, words.size)], kind(0)
         for i in range(block.size):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,13 +22,13 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 DEFAULT_THRESHOLD = 128 * 1024
 LARGE = 1 << 25  # bytes; the most that glibc allows
 
-_lent: dict[str, torch.Tensor] = {}
+_lent = threading.local()  # its attributes are the arrays by purpose: a worker may compute tiles in several threads
 
 
 def borrow(purpose: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """Return an array for a purpose; it is overwritten by whoever asks for the same purpose next.
+    """Return an array for a purpose; it is overwritten by what asks for the same purpose next, in the same thread.
 
-    The largest one of every purpose is kept to the end of the process.
+    The largest one of every purpose is kept to the end of the thread.
 
     Parameters
     ----------
@@ -41,12 +42,13 @@ def borrow(purpose: str, shape: tuple[int, ...]) -> torch.Tensor:
         Channels last; with anything in it.
     """
     size = math.prod(shape)
-    memory = _lent.get(purpose)
-    if memory is None or len(memory) < size:
-        _lent.pop(purpose, None)  # which goes before the larger one comes
-        memory = _lent[purpose] = torch.empty(size)
+    lent = _lent.__dict__
+    if purpose not in lent or len(lent[purpose]) < size:
+        lent.pop(purpose, None)  # which goes before the larger one comes
+        with torch.inference_mode(False):  # so that it may be written to outside that mode, too
+            lent[purpose] = torch.empty(size)
     n, c, z, y, x = shape
-    return memory[:size].view(n, z, y, x, c).permute(0, 4, 1, 2, 3)
+    return lent[purpose][:size].view(n, z, y, x, c).permute(0, 4, 1, 2, 3)
 
 
 @contextmanager

@@ -139,6 +139,7 @@ def _convolve_minimally(conv: nn.Conv3d, x: torch.Tensor, shortcut: torch.Tensor
     assert conv.bias is not None
     if shortcut is None:
         out = borrow("between two convolutions", (x.shape[0], conv.out_channels, *x.shape[2:]))
+        assert out.data_ptr() != x.data_ptr()  # two in a row, without a shortcut, need another place
     else:
         out = shortcut.contiguous(memory_format=torch.channels_last_3d)
     for given, made in zip(x.contiguous(memory_format=torch.channels_last_3d), out, strict=True):
